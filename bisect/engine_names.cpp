@@ -1,0 +1,27 @@
+#include "bisect/engine.h"
+
+namespace flakebisect::bisect {
+
+std::string kind_name(Kind kind) {
+  switch (kind) {
+    case Kind::self:
+      return "self";
+    case Kind::polluter:
+      return "polluter";
+    case Kind::polluter_set:
+      return "polluter-set";
+    case Kind::brittle:
+      return "brittle";
+    case Kind::cumulative:
+      return "cumulative";
+    case Kind::concurrent:
+      return "concurrent";
+    case Kind::not_reproduced:
+      return "not-reproduced";
+    case Kind::inconclusive:
+      return "inconclusive";
+  }
+  return "inconclusive";
+}
+
+}  // namespace flakebisect::bisect

@@ -1,0 +1,62 @@
+#pragma once
+
+/// The impure side of a probe: something that runs a list of tests and says how the victim ended.
+
+#include <atomic>
+#include <cstdint>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+namespace flakebisect::bisect {
+
+/// The tests cannot be run at all (the command does not start, no handshake, it died and kept dying): exit
+/// status 6. The message says where, what was found, and what to do.
+struct CannotRun : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+struct ProbeRequest {
+  std::vector<std::string> before;  ///< test ids to run before the victim, in order
+  std::string victim;
+  double time_limit_seconds = 0;  ///< for the whole probe; 0: none
+  double test_limit_seconds = 0;  ///< for one test without news; 0: none
+  bool fresh_process = false;     ///< do not use a warm server that has served another probe
+};
+
+/// How the victim's run ended, before its failure's signature is looked at.
+enum class VictimEnd : std::uint8_t { pass, fail, void_probe };
+
+struct TestRun {
+  std::string id;
+  std::string status;             ///< subunit's word: success, fail, skip, xfail, uxsuccess, inprogress
+  std::optional<double> seconds;  ///< from the stream's timestamps
+};
+
+struct ProbeResult {
+  VictimEnd end = VictimEnd::void_probe;
+  std::string void_reason;   ///< one sentence, where end is void_probe
+  std::vector<TestRun> ran;  ///< what ran before the victim in the order it ran, read from the results
+  std::optional<double> victim_seconds;
+  std::string traceback;       ///< the victim's failure details as text; empty where it passed
+  double wall_seconds = 0;     ///< from start to the victim's result
+  double startup_seconds = 0;  ///< from start to the first test's start
+  std::uint64_t process = 0;   ///< as Observation::process
+  std::string output_tail;     ///< last stray output and standard error, for messages
+  int wait_status = -1;        ///< as waitpid gave it; -1 where the process was still to be ended by us
+};
+
+/// Runs probes one at a time. run() blocks until the victim's result is in, a limit ends it, or *cancel
+/// becomes true (then the result is void with the reason "cancelled"). When it returns, no process of the
+/// probe is left (a warm server excepted, which the destructor ends). Not thread-safe; one Runner per slot.
+class Runner {
+ public:
+  virtual ~Runner() = default;
+  /// Throws CannotRun.
+  virtual ProbeResult run(const ProbeRequest& request, const std::atomic<bool>& cancel) = 0;
+  /// The shell command a user can paste to run this list, self-contained.
+  virtual std::string reproduction_command(const std::vector<std::string>& tests) const = 0;
+};
+
+}  // namespace flakebisect::bisect
