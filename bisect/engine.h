@@ -45,7 +45,7 @@ struct Candidate {
   double seconds = 0;          ///< expected duration; 0 where unknown
   bool in_failing_run = true;  ///< false: known only from other runs or workers (a possible state-setter);
                                ///< the failing run's victim failed without it
-  double weight = 1;  ///< prior weight relative to the others (--suspect raises it); > 0
+  double weight = 1;           ///< prior weight relative to the others (--suspect raises it); > 0
 };
 
 struct Problem {

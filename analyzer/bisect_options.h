@@ -1,0 +1,55 @@
+#pragma once
+
+/// The options of `flakebisect bisect`, as asked for on the command line.
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "analyzer/command_line.h"
+
+namespace flakebisect::analyzer {
+
+/// A report asked for: "json", "markdown", "text", "html", "jira", "dot", ... to a file ("-": standard
+/// output).
+struct ReportRequest {
+  std::string format;
+  std::string file;
+};
+
+struct BisectOptions {
+  CommonOptions common;
+  std::optional<std::string> run_id;  ///< a number or "latest"
+  std::optional<std::string> worker;
+  std::optional<std::string> test;
+  std::optional<std::string> load_list;
+  std::optional<std::string> command;
+  std::optional<std::string> server;
+  bool no_server = false;
+  double confidence = 0.95;
+  std::optional<double> budget_seconds;
+  std::uint64_t max_probes = 0;  ///< 0: no limit
+  std::uint64_t jobs = 1;
+  std::optional<double> test_timeout_seconds;
+  std::optional<std::string> match;   ///< regular expression over the traceback
+  std::vector<std::string> suspects;  ///< regular expressions over test ids
+  bool no_history = false;
+  bool find_all = false;
+  bool find_cleaners = false;
+  std::uint64_t seed = 1;
+  std::optional<std::string> session;  ///< SQLite file
+  std::vector<ReportRequest> reports;
+};
+
+/// Parses the words behind the command. Throws UsageError. `help` becomes true where --help was asked for.
+BisectOptions parse_bisect_options(const std::vector<std::string>& args, bool& help);
+
+/// The text of `flakebisect bisect --help`.
+std::string bisect_help();
+
+/// The options that a resumed session needs, as JSON, and back.
+std::string bisect_options_to_json(const BisectOptions& options);
+BisectOptions bisect_options_from_json(const std::string& text);
+
+}  // namespace flakebisect::analyzer

@@ -1,0 +1,402 @@
+#include "analyzer/session_store.h"
+
+#include <SQLiteCpp/SQLiteCpp.h>
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <cstring>
+#include <filesystem>
+#include <map>
+
+#include "analyzer/index_list.h"
+
+namespace flakebisect::analyzer {
+
+namespace {
+
+constexpr int schema_version = 1;
+
+/// Told apart from other programs' SQLite files by this application id ("FBis").
+constexpr int application_id = 0x46426973;
+
+/// Step k brings a file of schema version k to version k + 1. Steps are only ever added.
+constexpr std::array<const char*, schema_version> migrations = {R"sql(
+  CREATE TABLE session (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    created REAL NOT NULL, updated REAL NOT NULL, state TEXT NOT NULL,
+    directory TEXT NOT NULL, run_id TEXT NOT NULL, worker TEXT NOT NULL, victim TEXT NOT NULL,
+    options TEXT NOT NULL, problem TEXT NOT NULL, context TEXT NOT NULL, report TEXT NOT NULL DEFAULT '');
+  CREATE TABLE observation (
+    session INTEGER NOT NULL REFERENCES session(id) ON DELETE CASCADE,
+    sequence INTEGER NOT NULL,
+    source INTEGER NOT NULL, purpose INTEGER NOT NULL, outcome INTEGER NOT NULL,
+    weight REAL NOT NULL, asked TEXT NOT NULL, ran TEXT NOT NULL,
+    seconds REAL NOT NULL, startup_seconds REAL NOT NULL, victim_seconds REAL NOT NULL,
+    process INTEGER NOT NULL, signature TEXT NOT NULL, void_reason TEXT NOT NULL,
+    made_at REAL NOT NULL, runner TEXT NOT NULL,
+    PRIMARY KEY (session, sequence)) WITHOUT ROWID;
+  CREATE TABLE failure (
+    session INTEGER NOT NULL REFERENCES session(id) ON DELETE CASCADE,
+    signature TEXT NOT NULL, traceback TEXT NOT NULL,
+    PRIMARY KEY (session, signature)) WITHOUT ROWID;
+)sql"};
+
+double now_seconds() {
+  return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
+}
+
+std::string advice(const std::string& path, const SQLite::Exception& error) {
+  const std::string start = "the session file " + path + ": " + error.what();
+  switch (error.getErrorCode()) {
+    case 8:   // SQLITE_READONLY
+    case 14:  // SQLITE_CANTOPEN
+      return start + "; name a file that can be written with --session FILE";
+    case 13:  // SQLITE_FULL
+      return start + "; free space on the disk, then go on with 'flakebisect resume'";
+    case 26:  // SQLITE_NOTADB
+    case 11:  // SQLITE_CORRUPT
+      return start + "; move it away or name another with --session FILE";
+    default:
+      return start;
+  }
+}
+
+SessionInfo read_session(SQLite::Statement& row) {
+  SessionInfo info;
+  info.id = row.getColumn(0).getInt64();
+  info.created = row.getColumn(1).getDouble();
+  info.updated = row.getColumn(2).getDouble();
+  info.state = row.getColumn(3).getString();
+  info.directory = row.getColumn(4).getString();
+  info.run_id = row.getColumn(5).getString();
+  info.worker = row.getColumn(6).getString();
+  info.victim = row.getColumn(7).getString();
+  info.options = row.getColumn(8).getString();
+  info.problem = row.getColumn(9).getString();
+  info.context = row.getColumn(10).getString();
+  info.report = row.getColumn(11).getString();
+  info.observations = static_cast<std::uint64_t>(row.getColumn(12).getInt64());
+  return info;
+}
+
+const std::string select_session =
+    "SELECT id, created, updated, state, directory, run_id, worker, victim, options, problem, context, "
+    "report,"
+    " (SELECT count(*) FROM observation WHERE session = id AND source = 1) FROM session ";
+
+}  // namespace
+
+struct SessionStore::State {
+  std::string path;
+  SQLite::Database database;
+  std::map<std::int64_t, int> locks;  ///< open descriptors of the held sessions' lock files
+  std::map<std::int64_t, std::int64_t> next_sequence;
+
+  explicit State(const std::string& file)
+      : path(file), database(file, SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE, 10000) {}
+
+  std::string lock_path(std::int64_t id) const { return path + "." + std::to_string(id) + ".lock"; }
+
+  /// Runs an action on the database and turns what SQLite throws into a SessionError with advice.
+  template <class Action>
+  auto guard(Action action) {
+    try {
+      return action();
+    } catch (const SQLite::Exception& error) {
+      throw SessionError(advice(path, error));
+    }
+  }
+
+  void migrate() {
+    const int application = database.execAndGet("PRAGMA application_id").getInt();
+    const int tables = database.execAndGet("SELECT count(*) FROM sqlite_master").getInt();
+    if (tables != 0 && application != application_id) {
+      throw SessionError("the session file " + path +
+                         " is the SQLite file of another program; name another with --session FILE");
+    }
+    SQLite::Transaction transaction(database, SQLite::TransactionBehavior::IMMEDIATE);
+    const int found = database.execAndGet("PRAGMA user_version").getInt();
+    if (found > schema_version) {
+      throw SessionError("the session file " + path + " was written by a newer flakebisect (its schema is " +
+                         std::to_string(found) + ", this program knows up to " +
+                         std::to_string(schema_version) +
+                         "); use that version, or name another file with --session FILE");
+    }
+    for (int step = found; step < schema_version; ++step)
+      database.exec(migrations[static_cast<std::size_t>(step)]);
+    if (found != schema_version) {
+      database.exec("PRAGMA application_id = " + std::to_string(application_id));
+      database.exec("PRAGMA user_version = " + std::to_string(schema_version));
+    }
+    transaction.commit();
+  }
+};
+
+SessionStore::SessionStore(const std::string& path) {
+  std::error_code error;
+  const auto folder = std::filesystem::path(path).parent_path();
+  if (!folder.empty()) std::filesystem::create_directories(folder, error);
+  if (error) {
+    throw SessionError("cannot make the folder " + folder.string() + " for the session file: " +
+                       error.message() + "; name a file that can be written with --session FILE");
+  }
+  try {
+    state_ = std::make_unique<State>(path);
+    state_->database.exec("PRAGMA journal_mode = WAL");
+    state_->database.exec("PRAGMA synchronous = FULL");
+    state_->database.exec("PRAGMA foreign_keys = ON");
+    state_->migrate();
+  } catch (const SQLite::Exception& failure) {
+    throw SessionError(advice(path, failure));
+  }
+}
+
+SessionStore::~SessionStore() {
+  for (const auto& [id, descriptor] : state_->locks) {
+    unlink(state_->lock_path(id).c_str());
+    close(descriptor);
+  }
+}
+
+const std::string& SessionStore::path() const {
+  return state_->path;
+}
+
+std::int64_t SessionStore::create(const SessionInfo& info) {
+  const std::int64_t id = state_->guard([&] {
+    SQLite::Statement insert(
+        state_->database,
+        "INSERT INTO session (created, updated, state, directory, run_id, worker, victim,"
+        " options, problem, context) VALUES (?, ?, 'running', ?, ?, ?, ?, ?, ?, ?)");
+    const double now = now_seconds();
+    insert.bind(1, now);
+    insert.bind(2, now);
+    insert.bind(3, info.directory);
+    insert.bind(4, info.run_id);
+    insert.bind(5, info.worker);
+    insert.bind(6, info.victim);
+    insert.bind(7, info.options);
+    insert.bind(8, info.problem);
+    insert.bind(9, info.context);
+    insert.exec();
+    return state_->database.getLastInsertRowid();
+  });
+  hold(id);
+  return id;
+}
+
+void SessionStore::hold(std::int64_t id) {
+  if (state_->locks.count(id) != 0) return;
+  const std::string path = state_->lock_path(id);
+  for (int attempt = 0; attempt < 100; ++attempt) {
+    const int descriptor = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+    if (descriptor < 0) {
+      throw SessionError("cannot make the lock file " + path + ": " + std::strerror(errno) +
+                         "; name a session file in a folder that can be written with --session FILE");
+    }
+    if (flock(descriptor, LOCK_EX | LOCK_NB) != 0) {
+      close(descriptor);
+      throw SessionError("session " + std::to_string(id) + " is being worked on by " +
+                         holder(id).value_or("another process") +
+                         "; wait for it, or end it and go on with 'flakebisect resume'");
+    }
+    // The former holder removes its file when it ends: a lock on a removed file protects nothing.
+    std::error_code error;
+    const auto same = std::filesystem::equivalent("/proc/self/fd/" + std::to_string(descriptor), path, error);
+    if (error || !same) {
+      close(descriptor);
+      continue;
+    }
+    std::array<char, 256> host{};
+    gethostname(host.data(), host.size() - 1);
+    const std::string text = "pid " + std::to_string(getpid()) + " on " + host.data() + "\n";
+    if (ftruncate(descriptor, 0) != 0 || write(descriptor, text.data(), text.size()) < 0) {
+      close(descriptor);
+      throw SessionError("cannot write the lock file " + path + ": " + std::strerror(errno));
+    }
+    state_->locks[id] = descriptor;
+    return;
+  }
+  throw SessionError("cannot get hold of the lock file " + path + "; try again");
+}
+
+std::optional<std::string> SessionStore::holder(std::int64_t id) {
+  const int descriptor = open(state_->lock_path(id).c_str(), O_RDONLY | O_CLOEXEC);
+  if (descriptor < 0) return std::nullopt;
+  std::optional<std::string> result;
+  const bool own = state_->locks.count(id) != 0;
+  if (own || flock(descriptor, LOCK_SH | LOCK_NB) != 0) {
+    std::array<char, 300> text{};
+    const ssize_t length = read(descriptor, text.data(), text.size() - 1);
+    result = length > 1 ? std::string(text.data(), static_cast<std::size_t>(length) - 1) : "another process";
+  }
+  close(descriptor);
+  return result;
+}
+
+std::vector<SessionInfo> SessionStore::list() {
+  return state_->guard([&] {
+    std::vector<SessionInfo> sessions;
+    SQLite::Statement query(state_->database, select_session + "ORDER BY id");
+    while (query.executeStep()) sessions.push_back(read_session(query));
+    return sessions;
+  });
+}
+
+std::optional<SessionInfo> SessionStore::find(std::int64_t id) {
+  return state_->guard([&]() -> std::optional<SessionInfo> {
+    SQLite::Statement query(state_->database, select_session + "WHERE id = ?");
+    query.bind(1, id);
+    if (!query.executeStep()) return std::nullopt;
+    return read_session(query);
+  });
+}
+
+std::optional<std::int64_t> SessionStore::latest_unfinished() {
+  return state_->guard([&]() -> std::optional<std::int64_t> {
+    SQLite::Statement query(
+        state_->database,
+        "SELECT id FROM session WHERE state <> 'done' ORDER BY updated DESC, id DESC LIMIT 1");
+    if (!query.executeStep()) return std::nullopt;
+    return query.getColumn(0).getInt64();
+  });
+}
+
+void SessionStore::add(std::int64_t id, const StoredObservation& stored) {
+  state_->guard([&] {
+    auto& database = state_->database;
+    SQLite::Transaction transaction(database, SQLite::TransactionBehavior::IMMEDIATE);
+    auto [sequence, is_new] = state_->next_sequence.try_emplace(id, 0);
+    if (is_new) {
+      SQLite::Statement last(database,
+                             "SELECT coalesce(max(sequence), 0) FROM observation WHERE session = ?");
+      last.bind(1, id);
+      last.executeStep();
+      sequence->second = last.getColumn(0).getInt64();
+    }
+    const auto& observation = stored.observation;
+    SQLite::Statement insert(
+        database,
+        "INSERT INTO observation (session, sequence, source, purpose, outcome, weight, asked, ran,"
+        " seconds, startup_seconds, victim_seconds, process, signature, void_reason, made_at,"
+        " runner) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+    insert.bind(1, id);
+    insert.bind(2, sequence->second + 1);
+    insert.bind(3, static_cast<int>(observation.source));
+    insert.bind(4, static_cast<int>(observation.purpose));
+    insert.bind(5, static_cast<int>(observation.outcome));
+    insert.bind(6, observation.weight);
+    insert.bind(7, encode_indices(stored.asked));
+    insert.bind(8, encode_indices(observation.ran));
+    insert.bind(9, observation.seconds);
+    insert.bind(10, stored.startup_seconds);
+    insert.bind(11, stored.victim_seconds);
+    insert.bind(12, static_cast<std::int64_t>(observation.process));
+    insert.bind(13, stored.signature);
+    insert.bind(14, stored.void_reason);
+    insert.bind(15, stored.made_at);
+    insert.bind(16, stored.runner);
+    insert.exec();
+    if (!stored.signature.empty()) {
+      SQLite::Statement failure(
+          database, "INSERT OR IGNORE INTO failure (session, signature, traceback) VALUES (?, ?, ?)");
+      failure.bind(1, id);
+      failure.bind(2, stored.signature);
+      failure.bind(3, stored.traceback);
+      failure.exec();
+    }
+    SQLite::Statement update(database, "UPDATE session SET updated = ? WHERE id = ?");
+    update.bind(1, now_seconds());
+    update.bind(2, id);
+    update.exec();
+    transaction.commit();
+    ++sequence->second;
+  });
+}
+
+std::vector<StoredObservation> SessionStore::observations(std::int64_t id) {
+  return state_->guard([&] {
+    std::vector<StoredObservation> result;
+    SQLite::Statement row(state_->database,
+                          "SELECT source, purpose, outcome, weight, asked, ran, seconds, startup_seconds,"
+                          " victim_seconds, process, signature, void_reason, made_at, runner"
+                          " FROM observation WHERE session = ? ORDER BY sequence");
+    row.bind(1, id);
+    while (row.executeStep()) {
+      StoredObservation stored;
+      auto& observation = stored.observation;
+      observation.source = static_cast<bisect::Source>(row.getColumn(0).getInt());
+      observation.purpose = static_cast<bisect::Purpose>(row.getColumn(1).getInt());
+      observation.outcome = static_cast<bisect::Outcome>(row.getColumn(2).getInt());
+      observation.weight = row.getColumn(3).getDouble();
+      stored.asked = decode_indices(row.getColumn(4).getString());
+      observation.ran = decode_indices(row.getColumn(5).getString());
+      observation.seconds = row.getColumn(6).getDouble();
+      stored.startup_seconds = row.getColumn(7).getDouble();
+      stored.victim_seconds = row.getColumn(8).getDouble();
+      observation.process = static_cast<std::uint64_t>(row.getColumn(9).getInt64());
+      stored.signature = row.getColumn(10).getString();
+      stored.void_reason = row.getColumn(11).getString();
+      stored.made_at = row.getColumn(12).getDouble();
+      stored.runner = row.getColumn(13).getString();
+      result.push_back(std::move(stored));
+    }
+    return result;
+  });
+}
+
+std::vector<StoredFailure> SessionStore::failures(std::int64_t id) {
+  return state_->guard([&] {
+    std::vector<StoredFailure> result;
+    SQLite::Statement row(state_->database,
+                          "SELECT failure.signature, max(outcome = 2), count(*), traceback FROM failure"
+                          " JOIN observation ON observation.session = failure.session"
+                          " AND observation.signature = failure.signature AND observation.source = 1"
+                          " WHERE failure.session = ? GROUP BY failure.signature"
+                          " ORDER BY 2 DESC, 3 DESC, 1");
+    row.bind(1, id);
+    while (row.executeStep()) {
+      result.push_back({row.getColumn(0).getString(), row.getColumn(1).getInt() != 0,
+                        static_cast<std::uint64_t>(row.getColumn(2).getInt64()),
+                        row.getColumn(3).getString()});
+    }
+    return result;
+  });
+}
+
+void SessionStore::finish(std::int64_t id, const std::string& state, const std::string& report) {
+  state_->guard([&] {
+    SQLite::Statement update(state_->database,
+                             "UPDATE session SET state = ?, report = ?, updated = ? WHERE id = ?");
+    update.bind(1, state);
+    update.bind(2, report);
+    update.bind(3, now_seconds());
+    update.bind(4, id);
+    update.exec();
+  });
+}
+
+void SessionStore::set_context(std::int64_t id, const std::string& context) {
+  state_->guard([&] {
+    SQLite::Statement update(state_->database, "UPDATE session SET context = ? WHERE id = ?");
+    update.bind(1, context);
+    update.bind(2, id);
+    update.exec();
+  });
+}
+
+void SessionStore::remove(std::int64_t id) {
+  if (!find(id)) throw SessionError("there is no session " + std::to_string(id) + " in " + state_->path);
+  hold(id);
+  state_->guard([&] {
+    SQLite::Statement erase(state_->database, "DELETE FROM session WHERE id = ?");
+    erase.bind(1, id);
+    erase.exec();
+  });
+}
+
+}  // namespace flakebisect::analyzer

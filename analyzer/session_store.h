@@ -1,0 +1,99 @@
+#pragma once
+
+/// Sessions in one SQLite file: what was asked, and every observation as it was made, each committed before
+/// the next probe starts. Posteriors are never stored: they are recomputed from the observations.
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "bisect/engine.h"
+
+namespace flakebisect::analyzer {
+
+/// The session file cannot be opened, read or written (full disk, permissions, a file of something else or of
+/// a newer version), or another process holds the session. The message says which and what to do.
+struct SessionError : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+/// What a session was started with. JSON members hold what `resume` needs to go on; see docs/sessions.md.
+struct SessionInfo {
+  std::int64_t id = 0;
+  double created = 0;     ///< seconds since 1970
+  double updated = 0;     ///< of the last observation or change of state
+  std::string state;      ///< "running", "done", "inconclusive", "not-reproduced", "interrupted", "failed"
+  std::string directory;  ///< absolute
+  std::string run_id;
+  std::string worker;
+  std::string victim;
+  std::string options;  ///< JSON: the options of the command line that matter
+  std::string problem;  ///< JSON: candidates with durations and weights, start-up, the failure to explain
+  std::string context;  ///< JSON: git revision, configuration and list hashes, versions, host
+  std::string report;   ///< JSON report of the last end; empty before
+  std::uint64_t observations = 0;  ///< probes only, not history
+};
+
+/// One observation with its circumstances.
+struct StoredObservation {
+  bisect::Observation observation;
+  std::vector<bisect::TestIndex> asked;  ///< the subset asked for; observation.ran is what ran
+  std::string signature;                 ///< of the failure; empty where the victim passed
+  std::string traceback;                 ///< kept for the first failure of each signature only
+  std::string void_reason;
+  double startup_seconds = 0;
+  double victim_seconds = -1;  ///< -1: unknown
+  double made_at = 0;          ///< seconds since 1970
+  std::string runner;          ///< "command", "server", "slurm node3", ...
+};
+
+/// A kind of failure seen in a session's observations.
+struct StoredFailure {
+  std::string signature;
+  bool matches = false;  ///< it is the failure to explain
+  std::uint64_t count = 0;
+  std::string traceback;  ///< the first one seen
+};
+
+/// One process works on a session at a time: hold() takes an advisory lock that ends with the process,
+/// whatever ends it.
+class SessionStore {
+ public:
+  /// Opens or creates the file and its folder; brings an older schema up to date. Throws SessionError.
+  explicit SessionStore(const std::string& path);
+  ~SessionStore();
+  SessionStore(const SessionStore&) = delete;
+  SessionStore& operator=(const SessionStore&) = delete;
+
+  const std::string& path() const;
+
+  /// Adds a session (info.id, created, updated and state are set here) and holds it.
+  std::int64_t create(const SessionInfo& info);
+  /// Holds a session for this process; throws SessionError naming the holder where another process has it.
+  void hold(std::int64_t id);
+  /// Who holds the session: "pid 123 on host since ..."; nothing where nobody does.
+  std::optional<std::string> holder(std::int64_t id);
+
+  std::vector<SessionInfo> list();
+  std::optional<SessionInfo> find(std::int64_t id);
+  /// The session last worked on that has no verdict yet.
+  std::optional<std::int64_t> latest_unfinished();
+
+  /// Commits one observation; it is on the disk when this returns.
+  void add(std::int64_t id, const StoredObservation& observation);
+  std::vector<StoredObservation> observations(std::int64_t id);
+  std::vector<StoredFailure> failures(std::int64_t id);
+  void finish(std::int64_t id, const std::string& state, const std::string& report);
+  void set_context(std::int64_t id, const std::string& context);
+  /// Deletes a session and its observations; throws SessionError where somebody holds it or there is none.
+  void remove(std::int64_t id);
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace flakebisect::analyzer

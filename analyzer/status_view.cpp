@@ -1,0 +1,162 @@
+#include "analyzer/status_view.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+namespace flakebisect::analyzer {
+
+using bisect::Explanation;
+using bisect::Kind;
+
+namespace {
+
+/// Plain lines come at least this often.
+constexpr double plain_interval_seconds = 60;
+/// A live line changes at most this often.
+constexpr double live_interval_seconds = 0.2;
+
+std::string shorten_left(const std::string& text, std::size_t width) {
+  if (width == 0 || text.size() <= width || width < 4) return text;
+  // Ids are shortened on the left: what tells tests apart stands on the right. Never cut inside a UTF-8
+  // character.
+  std::size_t from = text.size() - (width - 1);
+  while (from < text.size() && (static_cast<unsigned char>(text[from]) & 0xC0U) == 0x80U) ++from;
+  return "…" + text.substr(from);
+}
+
+/// Columns the text takes, as far as one code point is one column.
+std::size_t columns(const std::string& text) {
+  return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char byte) {
+    return (static_cast<unsigned char>(byte) & 0xC0U) != 0x80U;
+  }));
+}
+
+std::string cut_right(std::string text, std::size_t width) {
+  if (columns(text) <= width) return text;
+  std::size_t kept = 0;
+  std::size_t at = 0;
+  while (at < text.size()) {
+    std::size_t next = at + 1;
+    while (next < text.size() && (static_cast<unsigned char>(text[next]) & 0xC0U) == 0x80U) ++next;
+    if (kept + 2 > width) break;
+    ++kept;
+    at = next;
+  }
+  text.resize(at);
+  return text + "…";
+}
+
+}  // namespace
+
+std::string format_seconds(double seconds) {
+  if (seconds < 9.95) return fmt::format("{:.1f} s", seconds);
+  const auto whole = static_cast<long long>(std::llround(seconds));
+  if (whole < 60) return fmt::format("{} s", whole);
+  if (whole < 3600) return fmt::format("{} min {} s", whole / 60, whole % 60);
+  return fmt::format("{} h {} min", whole / 3600, whole % 3600 / 60);
+}
+
+std::string format_probability(double probability) {
+  if (probability > 0.999) return ">99.9 %";
+  if (probability < 0.001) return "<0.1 %";
+  return fmt::format("{:.1f} %", probability * 100);
+}
+
+std::string describe(const Explanation& explanation, const std::vector<std::string>& candidates,
+                     std::size_t width) {
+  std::string names;
+  for (const auto index : explanation.tests) {
+    if (!names.empty()) names += " + ";
+    names += shorten_left(index < candidates.size() ? candidates[index] : "?", width);
+  }
+  switch (explanation.kind) {
+    case Kind::self:
+      return "fails on its own";
+    case Kind::polluter:
+      return "after " + names;
+    case Kind::polluter_set:
+      return "after " + names + " together";
+    case Kind::brittle:
+      return "only without " + names;
+    case Kind::cumulative:
+      return "the more tests before it";
+    case Kind::concurrent:
+      return "only beside other workers";
+    case Kind::not_reproduced:
+      return "does not fail any more";
+    case Kind::inconclusive:
+      break;
+  }
+  return "something else";
+}
+
+std::string status_line(const StatusFacts& facts, const std::vector<std::string>& candidates,
+                        std::size_t width) {
+  const auto& loop = facts.loop;
+  std::string line =
+      fmt::format("{} probe{}, {} failure{}, {}", loop.probes, loop.probes == 1 ? "" : "s", loop.failures,
+                  loop.failures == 1 ? "" : "s", format_seconds(loop.elapsed_seconds));
+  if (loop.voids != 0) line += fmt::format(", {} void", loop.voids);
+  std::size_t busy = 0;
+  const SlotStatus* shown = nullptr;
+  for (const auto& slot : loop.slots) {
+    if (!slot.busy) continue;
+    ++busy;
+    if (shown == nullptr || slot.running_seconds > shown->running_seconds) shown = &slot;
+  }
+  const std::size_t id_width = std::max<std::size_t>(24, width / 3);
+  bool first = true;
+  for (const auto& explanation : facts.leading) {
+    if (!first && explanation.probability < 0.02) break;
+    line += (first ? " | " : ", ") + describe(explanation, candidates, id_width) + " " +
+            format_probability(explanation.probability);
+    first = false;
+  }
+  if (busy == 1)
+    line += fmt::format(" | running {} test{} + the victim", shown->tests, shown->tests == 1 ? "" : "s");
+  if (busy > 1) line += fmt::format(" | {} running", busy);
+  if (facts.seconds_left) line += " | about " + format_seconds(*facts.seconds_left) + " left";
+  return cut_right(line, width);
+}
+
+StatusView::StatusView(std::FILE* out, bool terminal, std::size_t width,
+                       const std::vector<std::string>& candidates)
+    : out_(out), terminal_(terminal), width_(width), candidates_(candidates) {}
+
+StatusView::~StatusView() {
+  clear();
+}
+
+bool StatusView::due(const LoopStatus& loop) const {
+  if (last_seconds_ < 0) return true;
+  const double since = loop.elapsed_seconds - last_seconds_;
+  if (terminal_) return since >= live_interval_seconds;
+  return since >= plain_interval_seconds || loop.failures != last_failures_ ||
+         loop.probes >= last_probes_ * 2 + 8;
+}
+
+void StatusView::update(const StatusFacts& facts) {
+  last_seconds_ = facts.loop.elapsed_seconds;
+  last_failures_ = facts.loop.failures;
+  last_probes_ = facts.loop.probes;
+  if (terminal_) {
+    // The last column stays free: some terminals wrap when it is written.
+    const auto line = status_line(facts, candidates_, width_ > 1 ? width_ - 1 : 1);
+    std::fprintf(out_, "\r\033[K%s", line.c_str());
+    shown_ = true;
+  } else if (facts.loop.probes != 0) {
+    std::fprintf(out_, "%s\n", status_line(facts, candidates_, 400).c_str());
+  }
+  std::fflush(out_);
+}
+
+void StatusView::clear() {
+  if (!shown_) return;
+  std::fputs("\r\033[K", out_);
+  std::fflush(out_);
+  shown_ = false;
+}
+
+}  // namespace flakebisect::analyzer

@@ -1,0 +1,161 @@
+#include <SQLiteCpp/SQLiteCpp.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <catch2/catch.hpp>
+#include <filesystem>
+#include <fstream>
+
+#include "analyzer/index_list.h"
+#include "analyzer/session_store.h"
+
+using namespace flakebisect::analyzer;
+using Catch::Matchers::Contains;
+using flakebisect::bisect::Outcome;
+using flakebisect::bisect::Source;
+using flakebisect::bisect::TestIndex;
+
+namespace {
+
+struct TemporaryFolder {
+  std::filesystem::path path;
+  TemporaryFolder() {
+    std::string name = (std::filesystem::temp_directory_path() / "flakebisect-test-XXXXXX").string();
+    REQUIRE(mkdtemp(name.data()) != nullptr);
+    path = name;
+  }
+  ~TemporaryFolder() { std::filesystem::remove_all(path); }
+  TemporaryFolder(const TemporaryFolder&) = delete;
+  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
+};
+
+SessionInfo example() {
+  SessionInfo info;
+  info.directory = "/project";
+  info.run_id = "1615";
+  info.worker = "worker-0";
+  info.victim = "tests.a";
+  info.options = "{}";
+  info.problem = "{}";
+  info.context = "{}";
+  return info;
+}
+
+StoredObservation failing(std::vector<TestIndex> ran) {
+  StoredObservation stored;
+  stored.asked = ran;
+  stored.observation.ran = std::move(ran);
+  stored.observation.outcome = Outcome::fail;
+  stored.observation.seconds = 1.5;
+  stored.observation.process = 0xffffffffffULL;
+  stored.signature = "AssertionError at x";
+  stored.traceback = "Traceback …";
+  return stored;
+}
+
+}  // namespace
+
+TEST_CASE("index lists come back as they were") {
+  for (const std::vector<TestIndex>& indices :
+       {std::vector<TestIndex>{}, {0}, {0, 1, 2, 3}, {3, 2, 1}, {7, 8, 1, 2, 2}, {4294967295U}}) {
+    CHECK(decode_indices(encode_indices(indices)) == indices);
+  }
+  CHECK(encode_indices({0, 1, 2, 15, 14}) == "0-2,15,14");
+  for (const char* bad : {",", "1,", "a", "3-1", "1-", "-1", "1;2", "99999999999"}) {
+    CHECK_THROWS_AS(decode_indices(bad), std::invalid_argument);
+  }
+}
+
+TEST_CASE("observations survive the store being closed, in order") {
+  TemporaryFolder folder;
+  const auto file = (folder.path / "deep" / "sessions.sqlite").string();
+  std::int64_t id = 0;
+  {
+    SessionStore store(file);
+    id = store.create(example());
+    store.add(id, failing({0, 1, 5}));
+    auto passing = failing({2});
+    passing.observation.outcome = Outcome::pass;
+    passing.observation.source = Source::history;
+    passing.observation.weight = 0.25;
+    passing.signature.clear();
+    store.add(id, passing);
+  }
+  SessionStore store(file);
+  const auto stored = store.observations(id);
+  REQUIRE(stored.size() == 2);
+  CHECK(stored[0].observation.ran == std::vector<TestIndex>{0, 1, 5});
+  CHECK(stored[0].observation.outcome == Outcome::fail);
+  CHECK(stored[0].observation.process == 0xffffffffffULL);
+  CHECK(stored[0].observation.seconds == 1.5);
+  CHECK(stored[1].observation.weight == 0.25);
+  CHECK(stored[1].observation.source == Source::history);
+  const auto info = store.find(id);
+  REQUIRE(info);
+  CHECK(info->observations == 1);
+  CHECK(info->victim == "tests.a");
+  const auto failures = store.failures(id);
+  REQUIRE(failures.size() == 1);
+  CHECK(failures[0].matches);
+  CHECK(failures[0].count == 1);
+  CHECK(failures[0].traceback == "Traceback …");
+  CHECK(store.latest_unfinished() == id);
+  store.finish(id, "done", "{}");
+  CHECK_FALSE(store.latest_unfinished());
+  CHECK(store.find(id)->state == "done");
+}
+
+TEST_CASE("one process works on a session, the second is told who") {
+  TemporaryFolder folder;
+  const auto file = (folder.path / "sessions.sqlite").string();
+  int to_child[2];
+  int to_parent[2];
+  REQUIRE(pipe(to_child) == 0);
+  REQUIRE(pipe(to_parent) == 0);
+  const pid_t child = fork();
+  REQUIRE(child >= 0);
+  if (child == 0) {
+    char byte = 0;
+    SessionStore store(file);
+    store.create(example());
+    (void)!write(to_parent[1], "x", 1);
+    (void)!read(to_child[0], &byte, 1);  // held until the parent has looked; then dies without cleaning up
+    _exit(0);
+  }
+  char byte = 0;
+  REQUIRE(read(to_parent[0], &byte, 1) == 1);
+  SessionStore store(file);
+  CHECK_THROWS_WITH(store.hold(1), Contains("pid " + std::to_string(child)));
+  CHECK_THROWS_AS(store.remove(1), SessionError);
+  CHECK(store.holder(1));
+  REQUIRE(write(to_child[1], "x", 1) == 1);
+  int status = 0;
+  REQUIRE(waitpid(child, &status, 0) == child);
+  CHECK_FALSE(store.holder(1));
+  CHECK_NOTHROW(store.hold(1));
+  store.remove(1);
+  CHECK_FALSE(store.find(1));
+  CHECK(store.observations(1).empty());
+  for (const int descriptor : {to_child[0], to_child[1], to_parent[0], to_parent[1]}) close(descriptor);
+}
+
+TEST_CASE("files that are no session file of ours are refused with advice") {
+  TemporaryFolder folder;
+  const auto text = (folder.path / "text").string();
+  std::ofstream(text) << std::string(4096, 'x');
+  CHECK_THROWS_WITH(SessionStore(text), Contains("--session"));
+  const auto foreign = (folder.path / "foreign.sqlite").string();
+  {
+    SQLite::Database database(foreign, SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE);
+    database.exec("CREATE TABLE precious (x)");
+  }
+  CHECK_THROWS_WITH(SessionStore(foreign), Contains("another program"));
+  const auto newer = (folder.path / "newer.sqlite").string();
+  { SessionStore store(newer); }
+  {
+    SQLite::Database database(newer, SQLite::OPEN_READWRITE);
+    database.exec("PRAGMA user_version = 99");
+  }
+  CHECK_THROWS_WITH(SessionStore(newer), Contains("newer flakebisect"));
+  CHECK_THROWS_AS(SessionStore("/proc/none/sessions.sqlite"), SessionError);
+}
