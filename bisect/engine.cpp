@@ -1,0 +1,183 @@
+#include "bisect/engine.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <stdexcept>
+
+#include "bisect/engine_state.h"
+
+namespace flakebisect::bisect {
+
+namespace {
+
+void check(const Problem& problem, const EngineOptions& options) {
+  if (!(options.confidence > 0) || !(options.confidence < 1))
+    throw std::invalid_argument(
+        fmt::format("confidence must lie between 0 and 1, not at {}", options.confidence));
+  const auto duration = [](double seconds, const char* what) {
+    if (!(seconds >= 0) || !std::isfinite(seconds))
+      throw std::invalid_argument(fmt::format("{} must be zero or more seconds, not {}", what, seconds));
+  };
+  duration(problem.victim_seconds, "the victim's duration");
+  duration(problem.startup_seconds, "the start-up time");
+  for (const Candidate& candidate : problem.candidates) {
+    duration(candidate.seconds, "a candidate's duration");
+    if (!(candidate.weight > 0) || !std::isfinite(candidate.weight))
+      throw std::invalid_argument(
+          fmt::format("a candidate's prior weight must be above 0, not {}", candidate.weight));
+  }
+}
+
+}  // namespace
+
+Engine::State::State(Problem problem_, EngineOptions options_)
+    : problem(std::move(problem_)),
+      options(options_),
+      evidence(problem.candidates.size()),
+      posterior(problem) {}
+
+const SingleWeights& Engine::State::weights() {
+  if (!cached_weights)
+    cached_weights =
+        posterior.weigh(evidence.counts(), evidence.history_failures(), evidence.history_passes());
+  return *cached_weights;
+}
+
+SingleWeights Engine::State::weights_with_pending() {
+  const SingleWeights& now = weights();
+  if (in_flight.empty()) return now;
+  Counts counts = evidence.counts();
+  for (const auto& [id, pending] : in_flight) {
+    double fails = now.self * now.self_rate + now.gone * now.gone_rate +
+                   (now.polluter * now.polluter_out).sum() + (now.amplified * now.amplified_out).sum();
+    for (const TestIndex test : pending.probe.subset) {
+      const auto i = static_cast<Eigen::Index>(test);
+      fails += now.polluter[i] * (now.polluter_in[i] - now.polluter_out[i]) +
+               now.amplified[i] * (now.amplified_in[i] - now.amplified_out[i]);
+    }
+    add_to(counts, pending.probe.subset, fails > 0.5, 1.0);
+  }
+  return posterior.weigh(counts, evidence.history_failures(), evidence.history_passes());
+}
+
+std::vector<Answer> Engine::State::answers(std::size_t most) {
+  const SingleWeights& w = weights();
+  std::vector<Answer> all;
+  all.push_back({Kind::self, {}, w.self_total(), w.self_rate, 0});
+  all.push_back({Kind::not_reproduced, {}, w.gone, w.gone_rate, w.gone_rate});
+  for (Eigen::Index i = 0; i < w.polluter.size(); ++i)
+    if (w.polluter[i] > 0)
+      all.push_back(
+          {Kind::polluter, {static_cast<TestIndex>(i)}, w.polluter[i], w.polluter_in[i], w.polluter_out[i]});
+  const auto better = [](const Answer& a, const Answer& b) {
+    if (a.probability != b.probability) return a.probability > b.probability;
+    return a.key() < b.key();
+  };
+  const auto kept = static_cast<std::ptrdiff_t>(std::min(most, all.size()));
+  std::partial_sort(all.begin(), all.begin() + kept, all.end(), better);
+  all.resize(static_cast<std::size_t>(kept));
+  return all;
+}
+
+Probe Engine::State::issue(std::vector<TestIndex> subset, Purpose purpose, std::optional<Answer> target) {
+  Probe probe;
+  probe.id = next_id++;
+  probe.subset = std::move(subset);
+  probe.purpose = purpose;
+  ++issued;
+  in_flight.emplace(probe.id, Pending{probe, std::move(target)});
+  return probe;
+}
+
+void Engine::State::observe(const Observation& observation) {
+  if (observation.source == Source::probe) {
+    next_id = std::max(next_id, observation.probe_id + 1);
+    if (observation.outcome == Outcome::void_probe) ++void_probes;
+    if (observation.outcome == Outcome::other_failure) ++other_failures;
+  }
+  std::optional<Answer> target;
+  const auto pending = in_flight.find(observation.probe_id);
+  const bool known = observation.source == Source::probe && pending != in_flight.end();
+  const bool as_asked = !known || pending->second.probe.subset == observation.ran;
+  if (known) target = pending->second.target;
+  // A resumed session: the probe was issued before this engine was made.
+  if (observation.source == Source::probe && !known) {
+    ++issued;
+    if (observation.purpose != Purpose::search) target = answers(1).front();
+  }
+  const bool usable = observation.outcome == Outcome::pass || observation.outcome == Outcome::fail;
+  if (!usable || observation.source == Source::selected || !(observation.weight > 0)) {
+    if (known) in_flight.erase(pending);
+    return;
+  }
+  const bool failed = observation.outcome == Outcome::fail;
+  if (observation.source == Source::probe) {
+    // The bets are what the posterior predicted before this outcome.
+    if (observation.ran.empty()) fails_alone.observe(failed, weights().self_rate);
+    if (target && target->kind == Kind::polluter && as_asked && observation.purpose != Purpose::search) {
+      const auto i = static_cast<Eigen::Index>(target->tests.front());
+      confirmations[target->key()].test.observe(observation.purpose == Purpose::treatment, failed,
+                                                treatment_probability, weights().polluter_in[i],
+                                                weights().polluter_out[i]);
+    }
+  }
+  if (known) in_flight.erase(pending);
+  evidence.add(observation.ran, failed, observation.source, std::min(observation.weight, 1.0));
+  cached_weights.reset();
+}
+
+Engine::Engine(Problem problem, EngineOptions options) {
+  check(problem, options);
+  state_ = std::make_unique<State>(std::move(problem), options);
+}
+Engine::~Engine() = default;
+Engine::Engine(Engine&&) noexcept = default;
+Engine& Engine::operator=(Engine&&) noexcept = default;
+
+std::optional<Probe> Engine::next_probe() {
+  State& state = *state_;
+  state.waiting = false;
+  if (state.options.max_probes > 0 && state.issued >= state.options.max_probes) {
+    state.waiting = !state.in_flight.empty() && !state.settled();
+    return std::nullopt;
+  }
+  if (state.settled()) return std::nullopt;
+  const Answer top = state.answers(1).front();
+  if ((top.kind == Kind::self || top.kind == Kind::polluter) && top.probability >= confirm_from &&
+      state.log_e(top) < state.log_e_needed())
+    return state.confirm(top);
+  const Choice choice = choose_probe(state.problem, state.weights_with_pending(), state.options.count_probes,
+                                     stats::Rng(state.options.seed, state.next_id));
+  return state.issue(choice.subset, Purpose::search, std::nullopt);
+}
+
+bool Engine::waiting() const {
+  return state_->waiting;
+}
+
+bool Engine::done() const {
+  return state_->settled();
+}
+
+void Engine::observe(const Observation& observation) {
+  state_->observe(observation);
+}
+
+void Engine::abandon(std::uint64_t probe_id) {
+  state_->in_flight.erase(probe_id);
+}
+
+Verdict Engine::verdict() const {
+  return state_->verdict();
+}
+
+std::vector<Explanation> Engine::leading(std::size_t most) const {
+  std::vector<Explanation> result;
+  for (const Answer& answer : state_->answers(most))
+    result.push_back({answer.kind, answer.tests, answer.probability});
+  return result;
+}
+
+}  // namespace flakebisect::bisect

@@ -1,0 +1,66 @@
+/// Confirmation and the stopping rule.
+
+#include <algorithm>
+#include <cmath>
+
+#include "bisect/engine_state.h"
+#include "stats/log_math.h"
+#include "stats/rng.h"
+
+namespace flakebisect::bisect {
+
+double Engine::State::log_e_needed() const {
+  return -std::log(1.0 - options.confidence);
+}
+
+double Engine::State::log_e(const Answer& answer) const {
+  switch (answer.kind) {
+    case Kind::self:
+      return fails_alone.highest_log_e();
+    case Kind::polluter: {
+      const auto found = confirmations.find(answer.key());
+      return found == confirmations.end() ? 0.0 : found->second.test.highest_log_e();
+    }
+    case Kind::not_reproduced:
+      // Nothing can be reproduced, so nothing can be confirmed: the posterior has the only word.
+      return log_e_needed();
+    default:
+      return 0.0;
+  }
+}
+
+bool Engine::State::settled() {
+  const Answer top = answers(1).front();
+  return top.probability >= options.confidence && log_e(top) >= log_e_needed();
+}
+
+Probe Engine::State::confirm(const Answer& answer) {
+  if (answer.kind == Kind::self) return issue({}, Purpose::treatment, answer);
+  stats::Rng rng(options.seed, next_id);
+  const bool treatment = rng.bernoulli(treatment_probability);
+  return treatment ? issue(answer.tests, Purpose::treatment, answer) : issue({}, Purpose::control, answer);
+}
+
+std::optional<double> Engine::expected_seconds_left() const {
+  State& state = *state_;
+  if (state.settled()) return 0.0;
+  const Answer top = state.answers(1).front();
+  const Choice choice = choose_probe(state.problem, state.weights(), state.options.count_probes,
+                                     stats::Rng(state.options.seed, 0));
+  // The search: what is still unknown about the answer, at the present rate of information.
+  double unknown = 0;
+  for (const Answer& answer : state.answers(state.problem.candidates.size() + 2))
+    if (answer.probability > 0) unknown -= answer.probability * std::log(answer.probability);
+  double seconds = 0;
+  if (top.probability < state.options.confidence) {
+    if (!(choice.information > 0)) return std::nullopt;
+    seconds = unknown / choice.information * choice.seconds;
+  }
+  // The confirmation: about one nat for each failure of the reproduction and its controls.
+  const double missing = std::max(0.0, state.log_e_needed() - std::max(0.0, state.log_e(top)));
+  const double rate = std::max(0.01, top.rate);
+  const double probes = missing / (top.kind == Kind::self ? 3.0 : 0.35) / rate;
+  return seconds + probes * probe_seconds(state.problem, top.tests);
+}
+
+}  // namespace flakebisect::bisect

@@ -1,0 +1,75 @@
+#include "bisect/engine_evidence.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <stdexcept>
+
+namespace flakebisect::bisect {
+
+SubsetBits to_bits(const std::vector<TestIndex>& tests, std::size_t candidates) {
+  SubsetBits bits((candidates + 63) / 64, 0);
+  for (const TestIndex test : tests) {
+    if (test >= candidates)
+      throw std::invalid_argument(
+          fmt::format("an observation names candidate {}, but there are only {}", test, candidates));
+    bits[test / 64] |= std::uint64_t{1} << (test % 64);
+  }
+  return bits;
+}
+
+std::vector<TestIndex> to_tests(const SubsetBits& bits) {
+  std::vector<TestIndex> tests;
+  for (std::size_t word = 0; word < bits.size(); ++word)
+    for (unsigned bit = 0; bit < 64; ++bit)
+      if (((bits[word] >> bit) & 1U) != 0) tests.push_back(static_cast<TestIndex>(word * 64 + bit));
+  return tests;
+}
+
+std::size_t SubsetHash::operator()(const SubsetBits& bits) const {
+  std::uint64_t hash = 0xcbf29ce484222325U;
+  for (const std::uint64_t word : bits) {
+    hash = (hash ^ word) * 0x9e3779b97f4a7c15U;
+    hash ^= hash >> 29;
+  }
+  return static_cast<std::size_t>(hash);
+}
+
+void add_to(Counts& counts, const std::vector<TestIndex>& ran, bool failed, double weight) {
+  (failed ? counts.failures : counts.passes) += weight;
+  Eigen::ArrayXd& active = failed ? counts.active_failures : counts.active_passes;
+  for (const TestIndex test : ran) active[static_cast<Eigen::Index>(test)] += weight;
+}
+
+Evidence::Evidence(std::size_t candidates) : candidates_(candidates) {
+  counts_.active_failures = Eigen::ArrayXd::Zero(static_cast<Eigen::Index>(candidates));
+  counts_.active_passes = Eigen::ArrayXd::Zero(static_cast<Eigen::Index>(candidates));
+}
+
+void Evidence::add(const std::vector<TestIndex>& ran, bool failed, Source source, double weight) {
+  const SubsetBits bits = to_bits(ran, candidates_);
+  std::vector<TestIndex> once = ran;
+  std::sort(once.begin(), once.end());
+  once.erase(std::unique(once.begin(), once.end()), once.end());
+  add_to(counts_, once, failed, weight);
+  ArmCounts& arm = arms_[bits];
+  (failed ? arm.failures : arm.passes) += weight;
+  if (source == Source::probe) {
+    ++arm.probe_runs;
+    ++probe_runs_;
+    if (failed) {
+      ++arm.probe_failures;
+      ++probe_failures_;
+    }
+  } else {
+    (failed ? history_failures_ : history_passes_) += weight;
+  }
+  ++version_;
+}
+
+ArmCounts Evidence::arm(const std::vector<TestIndex>& tests) const {
+  const auto found = arms_.find(to_bits(tests, candidates_));
+  return found == arms_.end() ? ArmCounts{} : found->second;
+}
+
+}  // namespace flakebisect::bisect

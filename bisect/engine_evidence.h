@@ -1,0 +1,73 @@
+#pragma once
+
+/// What has been seen, reduced to what the explanations need: weighted counts of failures and passes, in all
+/// and for each candidate, and the runs themselves as bit rows (for explanations that need two tests
+/// together). Time per observation and memory do not depend on how often a list was repeated.
+
+#include <Eigen/Core>
+#include <cstdint>
+#include <unordered_map>
+#include <vector>
+
+#include "bisect/engine.h"
+
+namespace flakebisect::bisect {
+
+/// A set of candidates, one bit each.
+using SubsetBits = std::vector<std::uint64_t>;
+
+SubsetBits to_bits(const std::vector<TestIndex>& tests, std::size_t candidates);
+std::vector<TestIndex> to_tests(const SubsetBits& bits);
+inline bool contains(const SubsetBits& bits, TestIndex test) {
+  return ((bits[test / 64] >> (test % 64)) & 1U) != 0;
+}
+
+struct SubsetHash {
+  std::size_t operator()(const SubsetBits& bits) const;
+};
+
+/// Runs of one list.
+struct ArmCounts {
+  double failures = 0, passes = 0;                   ///< weighted, history included
+  std::uint64_t probe_failures = 0, probe_runs = 0;  ///< of probes alone
+};
+
+/// Weighted counts. `active` means 'with this candidate'.
+struct Counts {
+  double failures = 0, passes = 0;
+  Eigen::ArrayXd active_failures, active_passes;  ///< one entry a candidate
+};
+
+class Evidence {
+ public:
+  explicit Evidence(std::size_t candidates);
+
+  /// Counts one pass or failure of the victim with `weight` in (0, 1]; other outcomes carry no information
+  /// about the failure to explain and must not come here. Duplicates in `ran` count once. Throws
+  /// std::invalid_argument where an index is out of range.
+  void add(const std::vector<TestIndex>& ran, bool failed, Source source, double weight);
+
+  const Counts& counts() const { return counts_; }
+  const std::unordered_map<SubsetBits, ArmCounts, SubsetHash>& arms() const { return arms_; }
+  /// The runs of exactly this list; zeros where there are none.
+  ArmCounts arm(const std::vector<TestIndex>& tests) const;
+  std::uint64_t probe_failures() const { return probe_failures_; }
+  std::uint64_t probe_runs() const { return probe_runs_; }
+  double history_failures() const { return history_failures_; }
+  double history_passes() const { return history_passes_; }
+  /// Changes with every add().
+  std::uint64_t version() const { return version_; }
+
+ private:
+  std::size_t candidates_;
+  Counts counts_;
+  std::unordered_map<SubsetBits, ArmCounts, SubsetHash> arms_;
+  std::uint64_t probe_failures_ = 0, probe_runs_ = 0;
+  double history_failures_ = 0, history_passes_ = 0;
+  std::uint64_t version_ = 0;
+};
+
+/// Adds one run to weighted counts.
+void add_to(Counts& counts, const std::vector<TestIndex>& ran, bool failed, double weight);
+
+}  // namespace flakebisect::bisect

@@ -1,0 +1,28 @@
+#pragma once
+
+/// The next probe: the list whose outcome tells most about the explanation for each second it takes.
+
+#include <vector>
+
+#include "bisect/engine.h"
+#include "bisect/engine_single.h"
+#include "stats/rng.h"
+
+namespace flakebisect::bisect {
+
+struct Choice {
+  std::vector<TestIndex> subset;  ///< ascending
+  double information = 0;         ///< expected, in nats, about which explanation holds
+  double seconds = 0;             ///< expected cost
+  double fail_probability = 0;    ///< predicted
+};
+
+/// Expected seconds of a probe of `subset`.
+double probe_seconds(const Problem& problem, const std::vector<TestIndex>& subset);
+
+/// Candidates enter in the order of posterior mass for each second; every length of that order is weighed,
+/// the empty and the full list among them. O(n log n). `rng` breaks ties, so that equal candidates are not
+/// always taken in the same order.
+Choice choose_probe(const Problem& problem, const SingleWeights& weights, bool count_probes, stats::Rng rng);
+
+}  // namespace flakebisect::bisect

@@ -1,0 +1,81 @@
+#pragma once
+
+/// The engine's insides, shared by the files that make it up.
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "bisect/engine.h"
+#include "bisect/engine_evidence.h"
+#include "bisect/engine_select.h"
+#include "bisect/engine_single.h"
+#include "stats/e_value.h"
+
+namespace flakebisect::bisect {
+
+/// An answer the engine may give: a kind and its tests.
+struct Answer {
+  Kind kind = Kind::inconclusive;
+  std::vector<TestIndex> tests;
+  double probability = 0;
+  double rate = 0;          ///< of the minimal reproduction
+  double control_rate = 0;  ///< without the culprits
+  auto key() const { return std::pair(kind, tests); }
+};
+
+/// A probe that was issued and not yet answered.
+struct Pending {
+  Probe probe;
+  std::optional<Answer> target;  ///< what it confirms
+};
+
+/// Minimal reproduction against control, for one answer.
+struct Confirmation {
+  stats::RandomisedTwoArmTest test;
+};
+
+/// 'Fails alone' must beat this rate: what a machine's hiccups could do.
+inline constexpr double alone_null_rate = 0.002;
+/// The arm of a confirming probe is the reproduction with this probability.
+inline constexpr double treatment_probability = 0.5;
+/// Confirmation of the leading answer starts at this posterior probability.
+inline constexpr double confirm_from = 0.75;
+
+struct Engine::State {
+  State(Problem problem_, EngineOptions options_);
+
+  /// Posterior weights after all observations; recomputed only where something changed.
+  const SingleWeights& weights();
+  /// Weights with the probes in flight assumed to end as they most likely will, so that the next probe does
+  /// not repeat them.
+  SingleWeights weights_with_pending();
+  /// All answers with their probabilities, best first, at most `most`.
+  std::vector<Answer> answers(std::size_t most);
+  /// log of the e-value of the confirmation of an answer.
+  double log_e(const Answer& answer) const;
+  double log_e_needed() const;
+  bool settled();
+  Probe issue(std::vector<TestIndex> subset, Purpose purpose, std::optional<Answer> target);
+  /// The probe that confirms `answer`.
+  Probe confirm(const Answer& answer);
+  void observe(const Observation& observation);
+  Verdict verdict();
+
+  Problem problem;
+  EngineOptions options;
+  Evidence evidence;
+  SinglePosterior posterior;
+  std::optional<SingleWeights> cached_weights;
+  std::map<std::pair<Kind, std::vector<TestIndex>>, Confirmation> confirmations;
+  stats::RateAboveTest fails_alone{alone_null_rate};
+  std::map<std::uint64_t, Pending> in_flight;
+  std::uint64_t issued = 0;
+  std::uint64_t next_id = 1;
+  std::uint64_t void_probes = 0;
+  std::uint64_t other_failures = 0;
+  bool waiting = false;
+};
+
+}  // namespace flakebisect::bisect

@@ -1,0 +1,114 @@
+/// What the engine says: verdict, arms, remarks.
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+#include "bisect/engine_state.h"
+#include "stats/beta.h"
+
+namespace flakebisect::bisect {
+
+namespace {
+
+Arm make_arm(std::string name, std::vector<TestIndex> tests, std::uint64_t runs, std::uint64_t failures) {
+  Arm arm{std::move(name), std::move(tests), runs, failures};
+  const auto fails = static_cast<double>(failures);
+  const auto all = static_cast<double>(runs);
+  const stats::Interval interval = stats::jeffreys_interval(fails, all);
+  arm.rate = runs > 0 ? fails / all : 0;
+  arm.low = interval.low;
+  arm.high = interval.high;
+  return arm;
+}
+
+std::vector<TestIndex> full_list(const Problem& problem) {
+  std::vector<TestIndex> tests;
+  for (TestIndex i = 0; i < problem.candidates.size(); ++i)
+    if (problem.candidates[i].in_failing_run) tests.push_back(i);
+  return tests;
+}
+
+/// The lists a reader wants to see, and all other probes by whether the culprits ran.
+std::vector<Arm> evidence_arms(const Problem& problem, const Evidence& evidence,
+                               const std::vector<TestIndex>& culprits) {
+  const std::vector<TestIndex> full = full_list(problem);
+  std::vector<TestIndex> rest;
+  for (const TestIndex test : full)
+    if (std::find(culprits.begin(), culprits.end(), test) == culprits.end()) rest.push_back(test);
+  std::vector<std::pair<std::string, std::vector<TestIndex>>> named{{"alone", {}}};
+  if (!culprits.empty()) {
+    named.emplace_back("culprits", culprits);
+    if (!rest.empty()) named.emplace_back("without culprits", rest);
+  }
+  if (!full.empty() && full != culprits) named.emplace_back("full", full);
+
+  std::vector<Arm> arms;
+  std::uint64_t runs = 0, failures = 0;
+  for (const auto& [name, tests] : named) {
+    const ArmCounts counts = evidence.arm(tests);
+    if (counts.probe_runs == 0) continue;
+    arms.push_back(make_arm(name, tests, counts.probe_runs, counts.probe_failures));
+  }
+  std::uint64_t other_runs[2] = {0, 0}, other_failures[2] = {0, 0};
+  for (const auto& [bits, counts] : evidence.arms()) {
+    runs += counts.probe_runs;
+    failures += counts.probe_failures;
+    const auto is_same = [&](const auto& entry) {
+      return to_bits(entry.second, problem.candidates.size()) == bits;
+    };
+    if (std::any_of(named.begin(), named.end(), is_same)) continue;
+    const bool all =
+        std::all_of(culprits.begin(), culprits.end(), [&](TestIndex test) { return contains(bits, test); });
+    const std::size_t with = !culprits.empty() && all ? 1 : 0;
+    other_runs[with] += counts.probe_runs;
+    other_failures[with] += counts.probe_failures;
+  }
+  if (other_runs[1] > 0)
+    arms.push_back(make_arm("other lists with culprits", {}, other_runs[1], other_failures[1]));
+  if (other_runs[0] > 0)
+    arms.push_back(make_arm(culprits.empty() ? "other lists" : "other lists without culprits", {},
+                            other_runs[0], other_failures[0]));
+  return arms;
+}
+
+}  // namespace
+
+Verdict Engine::State::verdict() {
+  Verdict verdict;
+  const std::vector<Answer> best = answers(8);
+  for (const Answer& answer : best)
+    verdict.alternatives.push_back({answer.kind, answer.tests, answer.probability});
+  const Answer& top = best.front();
+  const bool final = settled();
+  verdict.kind = final ? top.kind : Kind::inconclusive;
+  // Many probes and not one failure: what can be said is that it was not reproduced.
+  if (!final && evidence.probe_failures() == 0 && evidence.probe_runs() > 0)
+    verdict.kind = Kind::not_reproduced;
+  if (final) verdict.tests = top.tests;
+  verdict.probability = verdict.kind == Kind::not_reproduced ? weights().gone : top.probability;
+  verdict.e_value = std::exp(std::min(700.0, log_e(top)));
+  verdict.confirmed = final && top.kind != Kind::not_reproduced;
+  // The posterior rests on a model; the confirmation does not. Nobody should believe more than both allow.
+  if (verdict.confirmed)
+    verdict.probability =
+        std::min(verdict.probability, std::max(options.confidence, 1.0 - 1.0 / verdict.e_value));
+  verdict.arms = evidence_arms(problem, evidence, top.tests);
+  verdict.reproduce =
+      verdict.kind == Kind::inconclusive && top.kind == Kind::not_reproduced ? full_list(problem) : top.tests;
+  verdict.reproduce_rate = top.rate;
+  if (final && top.kind == Kind::self) {
+    const SingleWeights& w = weights();
+    if (w.amplified.sum() > w.self)
+      verdict.remarks.emplace_back("fails alone, and more often after some of the other tests");
+  }
+  if (void_probes > 0) verdict.remarks.push_back(fmt::format("{} probes gave nothing usable", void_probes));
+  if (other_failures > 0)
+    verdict.remarks.push_back(
+        fmt::format("{} probes failed in another way; they were left out", other_failures));
+  return verdict;
+}
+
+}  // namespace flakebisect::bisect
