@@ -1,0 +1,36 @@
+#pragma once
+
+/// The tags in force at a point of a v1 stream.
+
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace flakebisect::repo_reader {
+
+/// A small set of tags in the order they were added. Reuses its memory.
+class TagSet {
+ public:
+  /// Applies the argument of a `tags:` directive: blank separated words, "-t" removes t. Removal wins over
+  /// addition in the same directive. Invalid UTF-8 is replaced.
+  void change(std::string_view words);
+
+  /// Valid until the next change.
+  std::span<const std::string_view> view() const { return view_; }
+
+  void assign(const TagSet& other);
+
+ private:
+  void add(std::string_view tag);
+  void remove(std::string_view tag);
+  void refresh();
+
+  std::vector<std::string> tags_;
+  std::vector<std::string_view> view_;
+};
+
+/// The words of a UTF-8 text, split at what Unicode calls white space, as Python's str.split() does.
+std::vector<std::string_view> split_words(std::string_view text);
+
+}  // namespace flakebisect::repo_reader
