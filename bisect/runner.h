@@ -57,6 +57,8 @@ class Runner {
   virtual ProbeResult run(const ProbeRequest& request, const std::atomic<bool>& cancel) = 0;
   /// The shell command a user can paste to run this list, self-contained.
   virtual std::string reproduction_command(const std::vector<std::string>& tests) const = 0;
+  /// What is run, in one line for the user before the first probe.
+  virtual std::string description() const = 0;
 };
 
 }  // namespace flakebisect::bisect
