@@ -45,6 +45,7 @@ struct ProbeResult {
   std::uint64_t process = 0;   ///< as Observation::process
   std::string output_tail;     ///< last stray output and standard error, for messages
   int wait_status = -1;        ///< as waitpid gave it; -1 where the process was still to be ended by us
+  std::vector<std::string> remarks;  ///< sentences for the user: the server ran another order than asked, ...
 };
 
 /// Runs probes one at a time. run() blocks until the victim's result is in, a limit ends it, or *cancel
