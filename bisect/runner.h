@@ -23,6 +23,7 @@ struct ProbeRequest {
   double time_limit_seconds = 0;  ///< for the whole probe; 0: none
   double test_limit_seconds = 0;  ///< for one test without news; 0: none
   bool fresh_process = false;     ///< do not use a warm server that has served another probe
+  bool hang_is_failure = false;  ///< the victim passing its limit is the failure to explain, not a void probe
 };
 
 /// How the victim's run ended, before its failure's signature is looked at.
