@@ -77,11 +77,11 @@ class ProjectTest(unittest.TestCase):
         self.assertTrue(self.passes([7, 38], RACE_VICTIM))
 
     def test_pollution_bites_in_one_session_of_four(self):
-        outcomes = [self.passes([guest, 99], POLLUTER, POLLUTED_VICTIM) for guest in range(16)]
-        self.assertEqual(outcomes, [True] * 16, "the good file resets its session")
+        outcomes = [self.passes([guest, 99], POLLUTER, POLLUTED_VICTIM) for guest in range(8)]
+        self.assertEqual(outcomes, [True] * 8, "the good file resets its session")
         self.tell("pollution")
-        outcomes = [self.passes([guest, 99], POLLUTER, POLLUTED_VICTIM) for guest in range(16)]
-        self.assertEqual(outcomes.count(False), 4)
+        outcomes = [self.passes([guest, 99], POLLUTER, POLLUTED_VICTIM) for guest in range(8)]
+        self.assertEqual(outcomes.count(False), 2)
         self.assertTrue(self.passes([99], POLLUTED_VICTIM))
 
 
