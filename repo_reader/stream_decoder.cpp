@@ -13,6 +13,7 @@ struct StreamDecoder::Impl {
   Impl(EventSink& event_sink, DecoderOptions options)
       : sink(event_sink),
         version(options.version),
+        drop_partial_line(options.drop_partial_line),
         v1(event_sink, options.details),
         v2(event_sink, options.details) {}
 
@@ -65,12 +66,13 @@ struct StreamDecoder::Impl {
       v2.finish(rest);
     } else {
       rest.remove_prefix(v1.consume(rest));
-      v1.finish(rest);
+      v1.finish(drop_partial_line ? std::string_view() : rest);
     }
   }
 
   EventSink& sink;
   Version version;
+  bool drop_partial_line;
   V1Parser v1;
   V2Parser v2;
   std::string pending;  ///< fed and not yet consumed

@@ -18,10 +18,11 @@ enum class Version : std::uint8_t {
 
 struct DecoderOptions {
   Version version = Version::automatic;
-  /// false: file contents are not reported (nor kept in memory): v1 details and the file fields of v2 packets
-  /// that carry a test id are left out. A v2 packet that has nothing but a file is still reported, without
-  /// the file fields. Text of the stream itself, and what is reported of damage, always come.
+  /// false: contents of files that belong to a test are neither reported nor kept; their names are.
   bool details = true;
+  /// v1: what follows the last line end is dropped instead of read as a line. For files that another process
+  /// may still be writing.
+  bool drop_partial_line = false;
 };
 
 /// Decodes a stream that arrives in pieces of any size. Events come as soon as the bytes that make them are

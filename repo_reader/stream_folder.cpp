@@ -38,6 +38,7 @@ void StreamFolder::on_event(const Event& event) {
   if (event.status != Status::none) record.status = event.status;
   record.stop = event.timestamp;
   record.runnable = record.runnable && event.runnable;
+  record.has_files = record.has_files || event.file_name;
   if (event.file_name && !event.file_bytes.empty()) add_file(record.details, event);
   if (event.tags) record.tags.assign(event.tags->begin(), event.tags->end());
   if (!is_final(event.status)) return;
@@ -71,6 +72,7 @@ StreamFolder::Record& StreamFolder::find_or_open(const Event& event) {
   record.runnable = true;
   record.start = event.timestamp;
   record.details.clear();
+  record.has_files = false;
   record.opened = events_ - 1;
   record.older = newest_;
   record.newer = nullptr;
@@ -112,6 +114,7 @@ void StreamFolder::report(const Record& record) const {
   test.start = record.start;
   test.stop = record.stop;
   test.details = record.details;
+  test.has_files = record.has_files;
   test.opened = record.opened;
   test.closed = is_final(record.status) ? events_ - 1 : events_;
   visitor_.on_test(test);

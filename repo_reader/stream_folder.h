@@ -33,6 +33,7 @@ struct FoldedTest {
   std::optional<Timestamp> start;     ///< of the first event
   std::optional<Timestamp> stop;      ///< of the event that ended the test; absent if none did
   std::span<const Attachment> details;
+  bool has_files = false;  ///< files came, be it that their contents were not asked for
   std::size_t opened = 0;  ///< counts the events of the stream: the first one of this test
   std::size_t closed = 0;  ///< and the one that ended it, or their number if none did
 };
@@ -67,6 +68,7 @@ class StreamFolder final : public EventSink {
     std::optional<Timestamp> start;
     std::optional<Timestamp> stop;
     std::vector<Attachment> details;
+    bool has_files = false;
     std::size_t opened = 0;
     Record* older = nullptr;  // the records in progress, in the order of opening
     Record* newer = nullptr;

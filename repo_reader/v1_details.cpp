@@ -130,7 +130,6 @@ V1Details::Result V1Details::line(std::string_view line) {
 }
 
 void V1Details::finish_part() {
-  if (!keep_) return;
   part_.size = bytes_.size() - part_.offset;
   if (!check_utf8(part_.name).complete()) part_.name = replace_invalid_utf8(part_.name);
   if (!check_utf8(part_.mime_type).complete()) part_.mime_type = replace_invalid_utf8(part_.mime_type);

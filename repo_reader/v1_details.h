@@ -26,7 +26,7 @@ class V1Details {
 
   enum class Kind { simple, multipart };
 
-  /// Begins a section. `keep`: false keeps nothing but still finds the end.
+  /// Begins a section. `keep`: false keeps no bytes, only which parts there are.
   void begin(Kind kind, bool keep);
 
   /// What consume() came upon.

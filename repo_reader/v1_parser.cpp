@@ -235,19 +235,17 @@ bool V1Parser::outcome(Status status, const char* label, std::string_view name) 
 
 void V1Parser::end_test() {
   Event event = test_event();
-  if (details_wanted_) {
-    for (const V1Details::Part& part : section_.parts()) {
-      event.eof = true;
-      event.file_name = part.name;
-      event.mime_type = part.mime_type;
-      if (simple_details_) {
-        const bool plain = status_ == Status::skip || status_ == Status::success;
-        event.file_name = status_ == Status::skip ? "reason" : plain ? "message" : "traceback";
-        event.mime_type = plain ? "text/plain" : "text/x-traceback; charset=\"utf8\"";
-      }
-      event.file_bytes = section_.bytes_of(part);
-      sink_.on_event(event);
+  for (const V1Details::Part& part : section_.parts()) {
+    event.eof = true;
+    event.file_name = part.name;
+    event.mime_type = part.mime_type;
+    if (simple_details_) {
+      const bool plain = status_ == Status::skip || status_ == Status::success;
+      event.file_name = status_ == Status::skip ? "reason" : plain ? "message" : "traceback";
+      event.mime_type = plain ? "text/plain" : "text/x-traceback; charset=\"utf8\"";
     }
+    event.file_bytes = section_.bytes_of(part);
+    sink_.on_event(event);
   }
   event = test_event();
   event.status = status_;
@@ -263,13 +261,11 @@ void V1Parser::lost_connection() {
   const std::string message = fmt::format(
       "testtools.testresult.real._StringException: lost connection during {}test '{}'\n", in_report, id_);
   Event event = test_event();
-  if (details_wanted_) {
-    event.eof = true;
-    event.file_name = "traceback";
-    event.mime_type = "text/x-traceback; charset=\"utf8\"; language=\"python\"";
-    event.file_bytes = message;
-    sink_.on_event(event);
-  }
+  event.eof = true;
+  event.file_name = "traceback";
+  event.mime_type = "text/x-traceback; charset=\"utf8\"; language=\"python\"";
+  if (details_wanted_) event.file_bytes = message;
+  sink_.on_event(event);
   event = test_event();
   event.status = Status::fail;
   event.tags = tags().view();

@@ -194,11 +194,7 @@ void V2Parser::body(std::string_view packet, std::size_t length_bytes) {
     event.file_bytes = fields.file_content();
   }
   if (flags & wire::flag_route_code) event.route_code = fields.text();
-  if (!details_ && event.test_id) {
-    event.file_name.reset();
-    event.file_bytes = {};
-    event.mime_type.reset();
-  }
+  if (!details_ && event.test_id) event.file_bytes = {};
   sink_.on_event(event);
 }
 

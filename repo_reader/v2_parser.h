@@ -19,6 +19,9 @@ class V2Parser {
   /// followed by what came after it.
   std::size_t consume(std::string_view bytes);
 
+  /// True if a signature byte, coming next, would begin a packet.
+  bool expects_packet() const { return boundary_.at_boundary(); }
+
   /// End of the stream; `rest` is what consume() left.
   void finish(std::string_view rest);
 
