@@ -40,12 +40,12 @@ struct ProbeResult {
   std::string void_reason;   ///< one sentence, where end is void_probe
   std::vector<TestRun> ran;  ///< what ran before the victim in the order it ran, read from the results
   std::optional<double> victim_seconds;
-  std::string traceback;       ///< the victim's failure details as text; empty where it passed
-  double wall_seconds = 0;     ///< from start to the victim's result
-  double startup_seconds = 0;  ///< from start to the first test's start
-  std::uint64_t process = 0;   ///< as Observation::process
-  std::string output_tail;     ///< last stray output and standard error, for messages
-  int wait_status = -1;        ///< as waitpid gave it; -1 where the process was still to be ended by us
+  std::string traceback;             ///< the victim's failure details as text; empty where it passed
+  double wall_seconds = 0;           ///< from start to the victim's result
+  double startup_seconds = 0;        ///< from start to the first test's start
+  std::uint64_t process = 0;         ///< as Observation::process
+  std::string output_tail;           ///< last stray output and standard error, for messages
+  int wait_status = -1;              ///< as waitpid gave it; -1 where the process was still to be ended by us
   std::vector<std::string> remarks;  ///< sentences for the user: the server ran another order than asked, ...
 };
 

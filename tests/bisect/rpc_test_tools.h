@@ -46,7 +46,9 @@ struct DescribeClientEvent {
 
 struct DescribeServerEvent {
   std::string operator()(const ClientHello& e) const { return fmt::format("hello {}", e.version); }
-  std::string operator()(const ListRequest& e) const { return fmt::format("list {} {}", e.nonce, asked(e.tests)); }
+  std::string operator()(const ListRequest& e) const {
+    return fmt::format("list {} {}", e.nonce, asked(e.tests));
+  }
   std::string operator()(const RunRequest& e) const {
     return fmt::format("run {} {} ordered={} isolated={}", e.nonce, asked(e.tests), e.ordered, e.isolated);
   }
