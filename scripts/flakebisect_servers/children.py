@@ -219,7 +219,7 @@ def fork_child(backend, leave):
         except SystemExit:
             pass
         except BaseException:
-            traceback.print_exc()
+            _complain()
         finally:
             _leave_at_once(code)
     os.close(requests)
@@ -263,7 +263,7 @@ def _run_once(backend, test_ids, asked, stream):
         reason = backend.run(test_ids, stream)
     except BaseException as error:
         # An exception that no test framework keeps to itself: SystemExit, KeyboardInterrupt, or a defect of ours.
-        traceback.print_exc()
+        _complain()
         reason = f"{type(error).__name__} ended the run: {error}"
         stream.control({"status": "error", "reason": reason, "leaving": True})
         raise
@@ -271,6 +271,14 @@ def _run_once(backend, test_ids, asked, stream):
         sys.exit()  # a copy that a test forked, which came back from the test: it has no business with the server
     asked.get()  # open again what a test closed, before the server may write to it
     stream.control({"status": "error" if reason else "ok", "reason": reason, "leaving": False})
+
+
+def _complain():
+    """The current exception to standard error, if a test left one to write to."""
+    try:
+        traceback.print_exc()
+    except Exception:
+        pass
 
 
 def _leave_at_once(code, _exit=os._exit):

@@ -8,7 +8,8 @@ In .testr.conf:
     test_id_option = --load-list $IDFILE
     test_list_option = --list
 
-The tests of a list run exactly in its order. Standard output holds nothing but the stream.
+The tests of a list run exactly in its order. Standard output holds nothing but the stream. As with subunit.run, a
+failed test is said by the stream and not by the exit status, which testr would count as one more failure.
 """
 
 import argparse
@@ -101,8 +102,8 @@ def main(arguments=None):
         status = INCOMPLETE
     elif options.list and status == pytest.ExitCode.TESTS_FAILED:
         status = INCOMPLETE
-    elif status == pytest.ExitCode.NO_TESTS_COLLECTED:
-        status = 0  # an empty list is a list
+    elif status in (pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED):
+        status = 0  # the stream says what failed; an empty list is a list
     sys.stdout.flush()
     sys.exit(status)
 

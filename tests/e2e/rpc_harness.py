@@ -15,7 +15,7 @@ SCRIPTS = os.path.join(SOURCE, "scripts")
 PYTHON = "/usr/bin/python3"
 sys.path.insert(0, SCRIPTS)
 
-from flakebisect_servers import packets, rpc  # noqa: E402
+from flakebisect_servers import packets, rpc  # noqa: E402,F401
 
 UNITTEST = [os.path.join(SCRIPTS, "flakebisect-unittest-server")]
 PYTEST = [os.path.join(SCRIPTS, "flakebisect-pytest-server")]
