@@ -289,6 +289,7 @@ class PytestRun(ProjectCase):
         test_command = PYTHONPATH={SCRIPTS} {PYTHON} -m flakebisect_servers.pytest_run $LISTOPT $IDOPTION .
         test_id_option = --load-list $IDFILE
         test_list_option = --list
+        test_server_command = touch started
         """, "test_x.py": """
         import os
         SEEN = []
@@ -340,6 +341,7 @@ class PytestRun(ProjectCase):
         self.plain_run(["testr", "run", "test_b"])
         data = self.plain_run(["testr", "last", "--subunit"])
         self.assertEqual([("test_x.py::test_b", "success")], packets_of(data)[0])
+        self.assertNotIn("started", os.listdir(self.project))  # testr has no use for a server
 
 
 class PytestXdist(ProjectCase):

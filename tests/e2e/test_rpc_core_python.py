@@ -5,14 +5,16 @@ import datetime
 import io
 import itertools
 import json
+import os
 import random
+import re
 import unittest
 
 import subunit
 from subunit.v2 import StreamResultToBytes
 from testtools import StreamResult
 
-from rpc_harness import packets, rpc
+from rpc_harness import SOURCE, packets, rpc
 
 UTC = datetime.timezone.utc
 
@@ -280,6 +282,36 @@ class Messages(unittest.TestCase):
             self.assertIsInstance(message, rpc.BadMessage)
             self.assertIn(reason, message.reason)
         self.assertIsInstance(self.messages([packets.encode(rpc.RPC_ID, "success")])[0], rpc.BadMessage)
+
+
+class WorkedExample(unittest.TestCase):
+    """The bytes that docs/protocol.md prints are what this core reads."""
+
+    def test_each_block(self):
+        with open(os.path.join(SOURCE, "docs", "protocol.md"), encoding="utf-8") as file:
+            blocks = re.findall(r"^```hex (client|server) (.*)\n([0-9a-f\s]+)```", file.read(), re.M)
+        self.assertGreaterEqual(len(blocks), 6)
+        for _, what, digits in blocks:
+            packet, = packets.PacketReader().feed(bytes.fromhex(digits))
+            if what.startswith("{"):
+                self.assertEqual(json.loads(what), rpc.MessageReader().feed(packet).fields)
+            else:
+                self.assertEqual(what.split(), [packet.test_id, packet.status])
+                self.assertIsNotNone(packet.timestamp_ns)
+
+    def test_as_a_conversation(self):
+        with open(os.path.join(SOURCE, "docs", "protocol.md"), encoding="utf-8") as file:
+            blocks = re.findall(r"^```hex (client|server) .*\n([0-9a-f\s]+)```", file.read(), re.M)
+        server, client, seen = rpc.Server(features=("ordered", "isolated")), rpc.Client(prefix="n"), []
+        for side, digits in blocks:
+            events = (server if side == "client" else client).feed(bytes.fromhex(digits))
+            seen += [type(event) for event in events]
+            if seen[-1] is rpc.RunRequest:
+                self.assertEqual(("n1", ["s.a"], True, True), (events[0].nonce, events[0].tests, events[0].ordered,
+                                                               events[0].isolated))
+                client.run(["s.a"], True, True)
+        self.assertEqual([rpc.Greeted, rpc.Ready, rpc.RunRequest, rpc.Result, rpc.Result, rpc.Done,
+                          rpc.GoodbyeRequest], seen)
 
 
 class Conversation(unittest.TestCase):
