@@ -35,7 +35,8 @@ bool passes_ids(const CommandTemplate& command);
 /// True where the ids reach the command as arguments ($IDLIST), whose order runners keep; a file of ids is a
 /// filter to the unittest family.
 bool passes_ids_as_arguments(const CommandTemplate& command);
-/// True where there is something to list tests with: $LISTOPT and its value.
+/// True where there is something to list tests with: $LISTOPT and its value, or a `--load-list $IDFILE` of
+/// the runners below, in whose place `--list` can stand.
 bool can_list(const CommandTemplate& command);
 
 /// The shell text that runs `ids`, which are also in the file `id_file`.
@@ -46,7 +47,7 @@ std::string list_text(const CommandTemplate& command);
 
 /// The same runner with the ids as arguments, in whose order it then runs them: `python -m subunit.run
 /// discover -t TOP PATH $LISTOPT $IDOPTION` becomes `python -m subunit.run $IDLIST` with TOP in PYTHONPATH.
-/// Knows subunit.run, testtools.run, unittest and stestr.subunit_runner.run. Nothing where `command` is not
+/// Knows subunit.run, testtools.run and stestr.subunit_runner.run. Nothing where `command` is not
 /// of this form, or does more than discover. Only the modules of the named tests are imported then, not all
 /// of them.
 std::optional<CommandTemplate> with_ids_as_arguments(const CommandTemplate& command);
