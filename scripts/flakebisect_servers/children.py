@@ -123,18 +123,36 @@ class Child:
         self.results = results
         self.frames = FrameReader()
         self._keep_open = keep_open
-        self._requests = requests
+        self._requests = requests  # not blocking
+        self._unsent, self._last = None, False
         self._status = None
         try:
             self.watch = os.pidfd_open(pid)
         except (AttributeError, OSError):
             self.watch = None  # an old kernel: the loop looks from time to time
 
-    def request(self, test_ids):
-        """Hands the process its next run. BrokenPipeError when it is gone."""
-        data = memoryview(json.dumps(test_ids).encode() + b"\n")
-        while data:
-            data = data[os.write(self._requests, data):]
+    def request(self, test_ids, last):
+        """Hands the process its next run, and with `last` lets it exit after that. send() does the rest."""
+        self._unsent = memoryview(json.dumps(test_ids).encode() + b"\n")
+        self._last = last
+        self.send()
+
+    @property
+    def waits_to_send(self):
+        """The descriptor to watch for room while a request is not all handed over, else None."""
+        return self._requests if self._unsent else None
+
+    def send(self):
+        """Hands over what the pipe takes now: a process that does not read must not stop the server."""
+        try:
+            while self._unsent:
+                self._unsent = self._unsent[os.write(self._requests, self._unsent):]
+        except BlockingIOError:
+            return
+        except BrokenPipeError:
+            self._unsent = None  # the end of the process is noticed like any other
+        if self._last:
+            self.finish_requests()
 
     def read(self):
         """What has come down the pipe; empty when there is nothing more for now."""
@@ -153,7 +171,7 @@ class Child:
         """Lets the process exit once it has done what it was handed."""
         if self._requests is not None:
             os.close(self._requests)
-            self._requests = None
+            self._requests = self._unsent = None
 
     def ended(self):
         """The wait status once the process is dead, else None. What is left of its process group dies with it."""
@@ -188,7 +206,8 @@ def fork_child(backend, leave):
     drop what is the server's."""
     requests, feed = _pipe()
     results, sink = _pipe()
-    os.set_blocking(results, False)
+    for descriptor in (results, feed):
+        os.set_blocking(descriptor, False)
     sys.stdout.flush()
     sys.stderr.flush()
     server = os.getpid()

@@ -97,6 +97,9 @@ class Service:
         if active:
             if self._channel.pending < _MAX_PENDING:
                 poll.register(active.child.results, select.POLLIN)
+            unsent = active.child.waits_to_send
+            if unsent is not None:
+                poll.register(unsent, select.POLLOUT)
             if active.child.watch is None:
                 timeout = 5
             else:
@@ -202,12 +205,8 @@ class Service:
         else:
             child = self._worker = self._usable(self._worker)
         self._active = _Active(request, test_ids, child, spared)
-        try:
-            child.request(test_ids)
-        except BrokenPipeError:
-            pass  # its end is noticed like any other
+        child.request(test_ids, last=request.isolated)
         if request.isolated:
-            child.finish_requests()
             try:
                 self._spare = fork_child(self._backend, self._leave)
             except OSError:
@@ -230,6 +229,8 @@ class Service:
 
     def _attend(self, active, ready):
         child = active.child
+        if child.waits_to_send in ready:
+            child.send()
         if child.results in ready:
             self._pass_on(active, child.read())
         ended = child.ended() if child.watch is None or child.watch in ready else None

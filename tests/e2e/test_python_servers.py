@@ -65,6 +65,12 @@ class UnittestServer(Behaviour, ProjectCase):
         self.assertEqual([(self.id("test_system_exit"), "fail"), (self.id("test_ok"), "success")],
                          self.start_server().run(self.ids("system_exit", "ok")).results)
 
+    def test_a_list_longer_than_a_pipe_holds(self):
+        server = self.start_server()
+        for isolated in (True, False, False):
+            outcome = server.run(self.ids("ok", "ok2") * 2500, isolated=isolated)
+            self.assertEqual((self.ids("ok", "ok2") * 2500, "ok"), (outcome.order, outcome.done.status))
+
     def test_closed_stdout(self):
         server = self.start_server()
         self.assertEqual("ok", server.run(self.ids("closes_stdout", "ok")).done.status)
@@ -98,6 +104,27 @@ class UnittestServer(Behaviour, ProjectCase):
         done = subprocess.run([*UNITTEST, "--max-version", "9"], cwd=self.project, env=environment(),
                               input=b"", capture_output=True, timeout=60)
         self.assertEqual((b"", 2), (done.stdout, done.returncode))
+
+
+class ForksThatHang(ProjectCase):
+    """An import that leaves a fork stuck, as a lock held by a thread of the server does."""
+
+    FILES = {"test_stuck.py": """
+        import os, time, unittest
+        os.register_at_fork(after_in_child=lambda: time.sleep(1000))
+        class Case(unittest.TestCase):
+            def test(self): pass
+        """}
+
+    def test_the_server_stays_responsive(self):
+        server = self.serve(UNITTEST)
+        for isolated in (True, False):
+            # The list is longer than a pipe holds.
+            nonce = server.start(["test_stuck.Case.test"] * 20_000, isolated=isolated)
+            self.assertEqual("ok", server.list([]).done.status)
+            server.send(server.client.cancel(nonce))
+            self.assertEqual("cancelled", server.collect(nonce).done.status)
+        self.assertEqual((0, b""), server.goodbye())
 
 
 class UnittestAgainstSubunitRun(ProjectCase):
