@@ -107,6 +107,29 @@ bool read_available(int descriptor, std::string& into) {
   return true;
 }
 
+/// write(2) to a pipe whose far end may be closed: EPIPE, and no SIGPIPE, whatever the program does with that
+/// signal elsewhere. The signal of a failed write is pending for this very thread, so it can be taken back.
+ssize_t write_quietly(int descriptor, std::string_view bytes) {
+  sigset_t pipe_signal;
+  sigset_t before;
+  sigset_t pending;
+  sigemptyset(&pipe_signal);
+  sigaddset(&pipe_signal, SIGPIPE);
+  sigpending(&pending);
+  const bool was_pending = sigismember(&pending, SIGPIPE) == 1;
+  pthread_sigmask(SIG_BLOCK, &pipe_signal, &before);
+  const ssize_t sent = write(descriptor, bytes.data(), bytes.size());
+  const int error = errno;
+  if (sent < 0 && error == EPIPE && !was_pending) {
+    const timespec at_once{};
+    while (sigtimedwait(&pipe_signal, nullptr, &at_once) < 0 && errno == EINTR) {
+    }
+  }
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  errno = error;
+  return sent;
+}
+
 void close_and_forget(int& descriptor) {
   if (descriptor >= 0) close(descriptor);
   descriptor = -1;
@@ -238,7 +261,7 @@ bool ChildProcess::wait(double seconds, std::string& out, std::string& err) {
     } else if (entry.fd == status_) {
       read_status();
     } else if (entry.fd == in_) {
-      const ssize_t sent = write(in_, queued_.data(), queued_.size());
+      const ssize_t sent = write_quietly(in_, queued_);
       if (sent > 0) {
         queued_.erase(0, static_cast<std::size_t>(sent));
       } else if (sent < 0 && errno != EAGAIN && errno != EINTR) {
@@ -256,7 +279,7 @@ void ChildProcess::send(std::string_view bytes) {
   if (in_ < 0 || bytes.empty()) return;
   if (queued_.empty()) {
     // Nearly always the pipe has room: no need to wait for poll() to say so.
-    const ssize_t sent = write(in_, bytes.data(), bytes.size());
+    const ssize_t sent = write_quietly(in_, bytes);
     if (sent > 0) bytes.remove_prefix(static_cast<std::size_t>(sent));
     if (sent < 0 && errno != EAGAIN && errno != EINTR) {
       input_broken_ = true;

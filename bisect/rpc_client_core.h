@@ -113,6 +113,8 @@ class RpcClientCore {
   bool in_flight(const Nonce& request) const { return requests_.count(request) > 0; }
   std::size_t requests_in_flight() const { return requests_.size(); }
   std::size_t damaged_packets() const { return decoder_.damaged_packets(); }
+  /// Bytes that wait for the rest of their packet.
+  std::size_t pending() const { return decoder_.pending(); }
 
  private:
   struct Request {

@@ -9,6 +9,7 @@ The tests are pretended; the id says what each does:
   ...print     prints text, and bytes that look like the start of a packet
   ...stuck     never ends
   ...crash     ends the process that runs it with SIGSEGV
+  ...freeze    stops the parent of the process that runs it (SIGSTOP: the server, in an isolated run), never ends
   ...sleep     takes 50 ms
 MODES holds what each mode does.
 """
@@ -211,11 +212,14 @@ class Server:
             self.write(b"plain text, then a stray byte: \xb3\x29\x01\xff\n")
         elif test_id.endswith("sleep"):
             time.sleep(0.05)
-        elif test_id.endswith("stuck"):
+        elif test_id.endswith(("stuck", "freeze")):
+            if test_id.endswith("freeze"):
+                os.kill(os.getppid(), signal.SIGSTOP)
             while True:
                 time.sleep(60)
         elif test_id.endswith("crash"):
             os.kill(os.getpid(), signal.SIGSEGV)
+            time.sleep(60)  # another thread may be the one that takes the signal
         if details:
             self.event(test_id, 0, file_name="traceback", content=details.encode(), mime="text/plain;charset=utf8", eof=True)
         self.event(test_id, status)

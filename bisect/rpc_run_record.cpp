@@ -1,0 +1,136 @@
+#include "bisect/rpc_run_record.h"
+
+#include <algorithm>
+#include <array>
+
+namespace flakebisect::bisect {
+
+namespace {
+
+using repo_reader::Status;
+
+/// unittest reports what fails outside of a test under such names, as if they were tests.
+bool names_a_fixture(const std::string& id) {
+  constexpr std::array<std::string_view, 5> starts = {"setUpClass (", "tearDownClass (", "setUpModule (",
+                                                      "tearDownModule (", "unittest.loader."};
+  return std::any_of(starts.begin(), starts.end(),
+                     [&](std::string_view start) { return id.starts_with(start); });
+}
+
+bool is_text(const ChannelEvent& event) {
+  return !event.mime_type || event.mime_type->starts_with("text/");
+}
+
+}  // namespace
+
+RpcRunRecord::RpcRunRecord(const std::vector<std::string>& before, const std::string& victim,
+                           bool unexpected_success_fails)
+    : victim_(victim), unexpected_success_fails_(unexpected_success_fails) {
+  for (const std::string& id : before) asked_.emplace(id, asked_.size());
+  asked_.emplace(victim, asked_.size());
+}
+
+bool RpcRunRecord::finished(const std::string& id) const {
+  const auto found = index_.find(id);
+  return found != index_.end() && repo_reader::is_final(tests_[found->second].status);
+}
+
+RpcRunRecord::Test& RpcRunRecord::test_of(const std::string& id) {
+  const auto [found, first] = index_.try_emplace(id, tests_.size());
+  if (first) {
+    const auto place = asked_.find(id);
+    if (place == asked_.end()) {
+      if (!victim_started() || id == victim_) unasked_.push_back(id);
+    } else {
+      if (place->second < last_place_) in_order_ = false;
+      last_place_ = std::max(last_place_, place->second);
+    }
+    tests_.emplace_back();
+    tests_.back().id = id;
+  }
+  return tests_[found->second];
+}
+
+void RpcRunRecord::on_event(const ChannelEvent& event) {
+  if (!event.test_id || event.status == Status::exists) return;
+  const std::string& id = *event.test_id;
+  if (id == victim_ && event.file_name && !event.file_bytes.empty()) {
+    auto file = std::find_if(victim_files_.begin(), victim_files_.end(),
+                             [&](const auto& known) { return known.first == *event.file_name; });
+    if (file != victim_files_.end()) {
+      file->second += event.file_bytes;
+    } else if (is_text(event)) {
+      victim_files_.emplace_back(*event.file_name, event.file_bytes);
+    }
+  }
+  if (asked_.count(id) == 0 && (!event.runnable || names_a_fixture(id))) {
+    if (event.status == Status::fail && fixture_failure_.empty()) fixture_failure_ = id;
+    return;
+  }
+  if (event.status == Status::none) return;
+  Test& test = test_of(id);
+  if (repo_reader::is_final(test.status)) return;  // it ran twice: the first result counts
+  test.status = event.status;
+  if (event.timestamp) {
+    if (event.status == Status::inprogress) test.start_seconds = event.timestamp->seconds();
+    if (repo_reader::is_final(event.status)) test.stop_seconds = event.timestamp->seconds();
+  }
+  if (repo_reader::is_final(test.status) && asked_.count(id) > 0) ++finished_asked_;
+}
+
+std::optional<std::string> RpcRunRecord::running() const {
+  for (auto test = tests_.rbegin(); test != tests_.rend(); ++test) {
+    if (test->status == Status::inprogress) return test->id;
+  }
+  return std::nullopt;
+}
+
+void RpcRunRecord::fill(ProbeResult& result) const {
+  const auto seconds_of = [](const Test& test) -> std::optional<double> {
+    if (!test.start_seconds || !test.stop_seconds) return std::nullopt;
+    return std::max(0.0, *test.stop_seconds - *test.start_seconds);
+  };
+  result.end = VictimEnd::void_probe;
+  result.ran.clear();
+  for (const Test& test : tests_) {
+    if (test.id != victim_) {
+      result.ran.push_back({test.id, std::string(repo_reader::status_name(test.status)), seconds_of(test)});
+      continue;
+    }
+    result.victim_seconds = seconds_of(test);
+    switch (test.status) {
+      case Status::success:
+      case Status::xfail:
+        result.end = VictimEnd::pass;
+        break;
+      case Status::fail:
+        result.end = VictimEnd::fail;
+        break;
+      case Status::uxsuccess:
+        result.end = unexpected_success_fails_ ? VictimEnd::fail : VictimEnd::pass;
+        break;
+      case Status::skip:
+        result.void_reason = "the victim was skipped";
+        break;
+      case Status::none:
+      case Status::exists:
+      case Status::inprogress:
+        break;
+    }
+    break;
+  }
+  result.traceback.clear();
+  if (result.end != VictimEnd::fail) return;
+  // Runners attach what the test logged and printed beside the failure itself: the failure is what is asked
+  // for.
+  const bool named = std::any_of(victim_files_.begin(), victim_files_.end(), [](const auto& file) {
+    return file.first.find("traceback") != std::string::npos;
+  });
+  for (const auto& [name, text] : victim_files_) {
+    if (named && name.find("traceback") == std::string::npos) continue;
+    if (!result.traceback.empty() && result.traceback.back() != '\n') result.traceback += '\n';
+    result.traceback += text;
+  }
+}
+
+}  // namespace flakebisect::bisect
