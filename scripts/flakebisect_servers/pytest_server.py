@@ -9,6 +9,7 @@ that list, session fixtures included, in the process that runs them.
 
 import copy
 import os
+import secrets
 import shutil
 import sys
 import tempfile
@@ -134,8 +135,9 @@ def main(arguments=None):
     sys.argv = [PROGRAM, *rest]
 
     backend = PytestBackend(channel, options)
-    # What the cache plugin writes goes elsewhere: probes must not meet through the project's folder.
-    cache = tempfile.mkdtemp(prefix="flakebisect-pytest-")
+    # What the cache plugin writes goes elsewhere: probes must not meet through the project's folder. It makes the
+    # folder when it writes, so that a server that is killed seldom leaves one.
+    cache = os.path.join(tempfile.gettempdir(), f"flakebisect-pytest-{secrets.token_hex(8)}")
     backend.watch_imports()
     try:
         status = pytest.main(["-o", f"cache_dir={cache}", *rest], plugins=[backend])

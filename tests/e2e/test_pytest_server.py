@@ -138,11 +138,14 @@ class PytestServer(Behaviour, ProjectCase):
             self.assertEqual("its own\n", files["stdout"])
 
     def test_the_project_is_not_written_to(self):
-        server = self.start_server()
+        temporary = os.path.join(self.folder, "tmp")
+        os.mkdir(temporary)
+        server = self.start_server(TMPDIR=temporary)
         before = sorted(os.listdir(self.project))
         server.run(self.ids("ok", "fail"))
         self.assertEqual((0, b""), server.goodbye())
         self.assertEqual(before, sorted(os.listdir(self.project)))
+        self.assertEqual([], os.listdir(temporary))
 
     def test_usage_error_does_not_enter_server_mode(self):
         for arguments in (["--no-such-option"], ["no/such/folder"]):
