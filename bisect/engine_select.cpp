@@ -77,13 +77,17 @@ Choice choose_probe(const Problem& problem, const SingleWeights& w, bool count_p
   std::iota(order.begin(), order.end(), TestIndex{0});
   Choice best;
   double best_rate = -1;
-  double assumed_fail = 0.2;
-  // What a candidate is worth depends on how likely the whole probe fails, so the order is made twice: for a
-  // guess, then for the list that the first pass chose.
-  for (int pass = 0; pass < 2; ++pass) {
+  double assumed_fail = 0;
+  // What a candidate adds depends on how likely the whole probe fails. The first order is by the failures
+  // that a candidate is expected to bring; the later ones are for the list that the pass before chose.
+  for (int pass = 0; pass < 3; ++pass) {
     for (std::size_t i = 0; i < n; ++i) {
       const double seconds = count_probes ? 1.0 : problem.candidates[i].seconds + least_seconds;
-      key[i] = slope(w, at(i), assumed_fail) / seconds * jitter[i];
+      const double worth = pass > 0
+                               ? slope(w, at(i), assumed_fail)
+                               : w.polluter[at(i)] * (w.polluter_in[at(i)] - w.polluter_out[at(i)]) +
+                                     w.amplified[at(i)] * (w.amplified_in[at(i)] - w.amplified_out[at(i)]);
+      key[i] = worth / seconds * jitter[i];
     }
     std::sort(order.begin(), order.end(), [&](TestIndex a, TestIndex b) { return key[a] > key[b]; });
     Prediction prediction = alone;
