@@ -1,0 +1,130 @@
+#include "bisect/simulate/bars_plan.h"
+
+#include <fmt/format.h>
+
+#include <stdexcept>
+
+namespace flakebisect::bisect::simulate {
+namespace {
+
+std::vector<const Policy*> policies(std::initializer_list<std::string_view> names) {
+  std::vector<const Policy*> found;
+  for (const std::string_view name : names) {
+    found.push_back(find_policy(name));
+  }
+  return found;
+}
+
+/// One list and one machine, nothing in the way: what the published bound and the peers' own calibrations are
+/// about.
+CaseOptions plain(double tests, double q, double r) {
+  CaseOptions options;
+  options.tests = {tests, tests};
+  options.q = {q, q};
+  options.background = Range{r, r};
+  options.correlation = 0;
+  options.drift = 0;
+  options.void_rate = 0;
+  options.other_rate = 0;
+  options.history_runs = 0;
+  options.cleaners = false;
+  return options;
+}
+
+}  // namespace
+
+const std::vector<CaseResult>& BarsData::of(std::string_view label, std::string_view policy) const {
+  for (std::size_t b = 0; b < batches.size(); ++b) {
+    for (std::size_t p = 0; batches[b].label == label && p < batches[b].policies.size(); ++p) {
+      if (batches[b].policies[p]->name() == policy) {
+        return results.at(b).by_policy.at(p);
+      }
+    }
+  }
+  throw std::out_of_range(fmt::format("no policy {} in the cases '{}'", policy, label));
+}
+
+std::string field_label(CaseKind kind) {
+  return case_kind_name(kind);
+}
+std::string confidence_label(CaseKind kind, double confidence) {
+  return fmt::format("{} at {:g}", case_kind_name(kind), confidence);
+}
+std::string counted_label(double q) {
+  return fmt::format("probes counted, q = {:.3g}", q);
+}
+std::string correlated_label(CaseKind kind) {
+  return case_kind_name(kind) + ", correlated";
+}
+
+std::vector<Batch> bars_plan(std::uint64_t cases, bool smoke) {
+  std::vector<Batch> batches;
+  Batch batch;
+  batch.count = smoke ? 4 : cases;
+  batch.options.max_probes = smoke ? 300 : 5000;
+  CaseOptions field;
+  field.q = {0.02, 1};
+  if (smoke) {
+    field.tests = {10, 60};
+    field.q = {0.2, 1};
+  }
+
+  batch.cases = field;
+  for (const CaseKind kind : all_case_kinds) {
+    batch.kind = kind;
+    batch.label = field_label(kind);
+    batch.options.confidence = 0.95;
+    batch.policies = policies({"ours", "told-q", "by-hand", "change-point", "random-halves", "testr"});
+    batches.push_back(batch);
+  }
+  for (const double confidence : other_confidences) {
+    for (const CaseKind kind : all_case_kinds) {
+      batch.kind = kind;
+      batch.label = confidence_label(kind, confidence);
+      batch.options.confidence = confidence;
+      batch.policies = policies({"ours"});
+      batches.push_back(batch);
+    }
+  }
+  batch.options.confidence = 0.95;
+
+  batch.kind = CaseKind::polluter;
+  batch.policies = policies({"ours", "change-point"});
+  for (const double q : counted_rates) {
+    batch.label = counted_label(q);
+    batch.cases = plain(smoke ? 20 : counted_tests, q, 0);
+    batch.options.count_probes = true;
+    batches.push_back(batch);
+  }
+  batch.options.count_probes = false;
+
+  batch.label = background_label;
+  batch.cases = plain(smoke ? 20 : 100, 0.3, 0.1);
+  batch.policies = policies({"ours", "told-q", "by-hand", "change-point", "random-halves", "testr"});
+  batches.push_back(batch);
+
+  batch.cases = field;
+  batch.cases.correlation = 0.2;
+  for (const CaseKind kind : {CaseKind::self, CaseKind::polluter}) {
+    batch.kind = kind;
+    batch.label = correlated_label(kind);
+    batches.push_back(batch);
+  }
+
+  batch.policies = policies({"ours"});
+  batch.count = smoke ? 1 : 10;
+  batch.cases = field;
+  batch.kind = CaseKind::polluter;
+  batch.label = long_list_label;
+  batch.cases.tests = smoke ? Range{500, 500} : Range{5000, 5000};
+  batch.cases.history_runs = 20;
+  batches.push_back(batch);
+  batch.kind = CaseKind::polluter_set;
+  batch.label = pairs_label;
+  batch.cases.tests = smoke ? Range{50, 50} : Range{500, 500};
+  batch.cases.set_size = 2;
+  batches.push_back(batch);
+  return batches;
+}
+
+}  // namespace flakebisect::bisect::simulate

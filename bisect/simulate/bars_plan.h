@@ -1,0 +1,39 @@
+#pragma once
+
+/// Which cases the bars need.
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "bisect/simulate/campaign.h"
+
+namespace flakebisect::bisect::simulate {
+
+/// Failure rates at which the fourth bar counts probes.
+inline constexpr double counted_rates[] = {0.3, 0.1, 1.0 / 30};
+/// The length of the list there.
+inline constexpr int counted_tests = 100;
+/// Levels of confidence beside 0.95 at which calibration is shown.
+inline constexpr double other_confidences[] = {0.8, 0.9, 0.99};
+
+/// Batches and their results, found by label.
+struct BarsData {
+  std::vector<Batch> batches;
+  std::vector<BatchResult> results;
+
+  /// Throws std::out_of_range where there is no such batch or policy.
+  const std::vector<CaseResult>& of(std::string_view label, std::string_view policy) const;
+};
+
+std::string field_label(CaseKind kind);
+std::string confidence_label(CaseKind kind, double confidence);
+std::string counted_label(double q);
+std::string correlated_label(CaseKind kind);
+inline constexpr std::string_view background_label = "background";
+inline constexpr std::string_view long_list_label = "5,000 tests";
+inline constexpr std::string_view pairs_label = "500 tests, a pair";
+
+std::vector<Batch> bars_plan(std::uint64_t cases, bool smoke);
+
+}  // namespace flakebisect::bisect::simulate

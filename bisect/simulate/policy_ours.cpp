@@ -1,0 +1,85 @@
+/// The engine that the product ships, driven as the analyzer drives it.
+
+#include <ctime>
+#include <exception>
+
+#include "bisect/simulate/policy.h"
+#include "bisect/simulate/random.h"
+
+namespace flakebisect::bisect::simulate {
+namespace {
+
+/// Processor time of this thread: other threads and other programs don't slow it.
+double thread_seconds() {
+  timespec now{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+  return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
+}
+
+class Ours final : public Policy {
+ public:
+  std::string name() const override { return "ours"; }
+  std::string description() const override { return "flakebisect's engine, its confirmation included"; }
+
+  PolicyAnswer explain(const SimCase& sim_case, World& world, const PolicyOptions& options) const override {
+    PolicyAnswer answer;
+    try {
+      drive(sim_case, world, options, answer);
+    } catch (const std::exception& error) {
+      answer.kind = Kind::inconclusive;
+      answer.error = error.what();
+    }
+    return answer;
+  }
+
+ private:
+  static void drive(const SimCase& sim_case, World& world, const PolicyOptions& options,
+                    PolicyAnswer& answer) {
+    EngineOptions engine_options;
+    engine_options.confidence = options.confidence;
+    engine_options.seed = mix(sim_case.seed, "engine");
+    engine_options.count_probes = options.count_probes;
+    engine_options.max_probes = options.max_probes;
+    Engine engine(sim_case.problem, engine_options);
+    for (const Observation& stored : sim_case.history) {
+      engine.observe(stored);
+    }
+    for (;;) {
+      const double before = thread_seconds();
+      const std::optional<Probe> probe = engine.next_probe();
+      double choice = thread_seconds() - before;
+      if (!probe) {
+        break;
+      }
+      const WorldRun run = world.run(probe->subset, probe->fresh_process);
+      answer.search_probes += probe->purpose == Purpose::search ? 1U : 0U;
+      Observation seen;
+      seen.ran = probe->subset;
+      seen.outcome = run.outcome;
+      seen.source = Source::probe;
+      seen.purpose = probe->purpose;
+      seen.seconds = run.seconds;
+      seen.process = run.process;
+      seen.probe_id = probe->id;
+      const double then = thread_seconds();
+      engine.observe(seen);
+      choice += thread_seconds() - then;
+      answer.choice_seconds.push_back(choice);
+      if (options.trace) {
+        options.trace(*probe, run, engine);
+      }
+    }
+    const Verdict verdict = engine.verdict();
+    answer.kind = verdict.kind;
+    answer.tests = verdict.tests;
+    answer.probability = verdict.probability;
+  }
+};
+
+}  // namespace
+
+std::unique_ptr<Policy> make_ours() {
+  return std::make_unique<Ours>();
+}
+
+}  // namespace flakebisect::bisect::simulate
