@@ -69,9 +69,12 @@ class CommandRunner final : public Runner {
   /// needed, runs the command, and ends with its exit status. Output for people where that can be had.
   std::string reproduction_command(const std::vector<std::string>& tests) const override;
 
+  /// What is run, in one line.
+  std::string description() const override;
+
   /// Runs the list command: the ids it knows, in the order in which it would run them. Nothing where the
-  /// command cannot list. Remembers them, for OrderPolicy::automatic. Throws CannotRun where the command
-  /// fails or does not end within the limit (a message with its last output), or *cancel became true.
+  /// command cannot list, or *cancel became true. Remembers them, for OrderPolicy::automatic. Throws
+  /// CannotRun where the command fails or does not end within the limit (a message with its last output).
   std::optional<std::vector<std::string>> list_tests(const std::atomic<bool>& cancel,
                                                      double limit_seconds = 300);
 

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <cctype>
+#include <cstdlib>
 #include <utility>
 
 namespace flakebisect::bisect {
@@ -50,6 +52,7 @@ std::string quoted_in(Quotes quotes, std::string_view word) {
 struct Values {
   std::string_view id_option;  ///< may hold $IDFILE and $IDLIST
   std::vector<std::string> id_file;
+  std::string_view id_file_variable;  ///< name of a shell variable, in place of id_file
   const std::vector<std::string>* ids = nullptr;
   std::string_view id_list_text;
   std::string_view list_option;
@@ -85,6 +88,7 @@ class Expander {
   void put(std::string_view variable, bool inside_id_option) {
     if (variable == "$IDFILE") {
       put_words(values_.id_file);
+      if (!values_.id_file_variable.empty()) put_variable();
     } else if (variable == "$IDLIST") {
       out += values_.id_list_text;
       if (values_.ids != nullptr) put_words(*values_.ids);
@@ -93,6 +97,11 @@ class Expander {
     } else if (!inside_id_option) {
       expand(values_.id_option, true);
     }
+  }
+  void put_variable() {
+    const std::string name = "$" + std::string(values_.id_file_variable);
+    const std::string quoted = "\"" + name + "\"";
+    out += quotes_ == Quotes::none ? quoted : quotes_ == Quotes::twofold ? name : "'" + quoted + "'";
   }
   void put_words(const std::vector<std::string>& words) {
     for (const auto& word : words) {
@@ -283,6 +292,15 @@ std::string run_text(const CommandTemplate& command, const std::vector<std::stri
   return expanded(command.command, values);
 }
 
+std::string run_text_with_variable(const CommandTemplate& command, const std::vector<std::string>& ids,
+                                   std::string_view id_file_variable) {
+  Values values;
+  values.id_option = command.id_option;
+  values.id_file_variable = id_file_variable;
+  values.ids = &ids;
+  return expanded(command.command, values);
+}
+
 std::string list_text(const CommandTemplate& command) {
   if (!uses_variable(command, "LISTOPT") || command.list_option.empty()) {
     if (const auto discovery = parse_discovery(command); discovery && !discovery->load_list.empty()) {
@@ -328,6 +346,30 @@ std::optional<CommandTemplate> for_people(const CommandTemplate& command) {
     return changed;
   }
   return std::nullopt;
+}
+
+std::vector<std::pair<std::string, std::string>> mentioned_environment(const CommandTemplate& command) {
+  constexpr std::array<std::string_view, 8> everywhere = {"HOME", "PATH",  "PWD",     "OLDPWD",
+                                                          "USER", "SHELL", "LOGNAME", "IFS"};
+  const std::string text = command.command + " " + command.id_option;
+  std::vector<std::pair<std::string, std::string>> found;
+  for (auto at = text.find('$'); at != std::string::npos; at = text.find('$', at + 1)) {
+    auto begin = at + 1;
+    if (begin < text.size() && text[begin] == '{') ++begin;
+    auto end = begin;
+    while (end < text.size() && (isalnum(static_cast<unsigned char>(text[end])) != 0 || text[end] == '_'))
+      ++end;
+    const std::string name = text.substr(begin, end - begin);
+    const char* value = name.empty() ? nullptr : std::getenv(name.c_str());
+    const bool known =
+        std::any_of(found.begin(), found.end(), [&](const auto& one) { return one.first == name; });
+    if (value == nullptr || known ||
+        std::find(everywhere.begin(), everywhere.end(), name) != everywhere.end()) {
+      continue;
+    }
+    found.emplace_back(name, value);
+  }
+  return found;
 }
 
 std::string id_file_text(const std::vector<std::string>& ids) {

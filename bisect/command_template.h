@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace flakebisect::bisect {
@@ -42,6 +43,9 @@ bool can_list(const CommandTemplate& command);
 /// The shell text that runs `ids`, which are also in the file `id_file`.
 std::string run_text(const CommandTemplate& command, const std::vector<std::string>& ids,
                      std::string_view id_file);
+/// Likewise with the file in a shell variable: `id_file_variable` is its name.
+std::string run_text_with_variable(const CommandTemplate& command, const std::vector<std::string>& ids,
+                                   std::string_view id_file_variable);
 /// The shell text that lists the tests; see can_list().
 std::string list_text(const CommandTemplate& command);
 
@@ -55,6 +59,10 @@ std::optional<CommandTemplate> with_ids_as_arguments(const CommandTemplate& comm
 /// The same runner with output for people and an exit status that tells failure: `-m testtools.run` in place
 /// of `-m subunit.run`, which always exits 0 and prints subunit v2. Nothing where it is not known how.
 std::optional<CommandTemplate> for_people(const CommandTemplate& command);
+
+/// Environment variables that the command mentions and whose values a reader of its text would have to know,
+/// `name=value`, taken from our environment: PYTHON in ${PYTHON:-python}. Not those that every shell sets.
+std::vector<std::pair<std::string, std::string>> mentioned_environment(const CommandTemplate& command);
 
 /// The contents of the file for $IDFILE: UTF-8, one id a line.
 std::string id_file_text(const std::vector<std::string>& ids);

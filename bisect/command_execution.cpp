@@ -1,0 +1,114 @@
+#include "bisect/command_execution.h"
+
+#include <fmt/format.h>
+#include <sys/wait.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+#include <cstdlib>
+#include <cstring>
+#include <fstream>
+
+#include "bisect/command_template.h"
+#include "bisect/runner.h"
+
+namespace flakebisect::bisect {
+
+namespace {
+
+namespace fs = std::filesystem;
+using Clock = std::chrono::steady_clock;
+
+/// What can still be in the pipes when the command has ended, and is surely its own: the largest pipes there
+/// are.
+constexpr std::size_t most_after_exit = 2 << 20;
+
+}  // namespace
+
+TemporaryFolder::TemporaryFolder() {
+  std::error_code error;
+  const fs::path parent = fs::temp_directory_path(error);
+  std::string name = ((error ? fs::path("/tmp") : parent) / "flakebisect-XXXXXX").string();
+  if (mkdtemp(name.data()) == nullptr) {
+    throw CannotRun(
+        fmt::format("cannot make a temporary directory {}: {}; set TMPDIR to a writable directory", name,
+                    std::strerror(errno)));
+  }
+  path_ = name;
+}
+
+TemporaryFolder::~TemporaryFolder() {
+  std::error_code ignored;
+  fs::remove_all(path_, ignored);
+}
+
+std::string TemporaryFolder::write(const char* name, const std::string& text) const {
+  auto file = path_of(name);
+  std::ofstream stream(file, std::ios::binary);
+  if (!(stream << text).flush()) {
+    throw CannotRun(fmt::format("cannot write {}: {}; is the disk full? TMPDIR names another place", file,
+                                std::strerror(errno)));
+  }
+  return file;
+}
+
+namespace {
+
+ChildOptions child_options(const std::string& text, const std::string& directory,
+                           const TemporaryFolder& folder) {
+  ChildOptions child;
+  child.command = text;
+  if (text.size() >= most_argument)
+    child.command = "exec /bin/sh " + shell_quote(folder.write("command", text));
+  child.directory = directory;
+  return child;
+}
+
+}  // namespace
+
+Execution::Execution(const std::string& text, const std::string& directory, const TemporaryFolder& folder,
+                     repo_reader::EventSink& sink)
+    : decoder_(sink), start_(Clock::now()), child_(child_options(text, directory, folder)) {}
+
+void Execution::step(double seconds) {
+  child_.wait(std::min(seconds, slice_seconds), out_, err_);
+  take();
+}
+
+void Execution::drain() {
+  for (std::size_t got = 0; got < most_after_exit;) {
+    if (!child_.wait(0, out_, err_)) break;
+    if (out_.empty() && err_.empty() && !child_.out_open() && !child_.err_open()) break;
+    got += out_.size() + err_.size() + 1;
+    take();
+  }
+}
+
+double Execution::elapsed() const {
+  return std::chrono::duration<double>(Clock::now() - start_).count();
+}
+
+void Execution::take() {
+  if (!out_.empty()) decoder_.feed(out_);
+  errors_.add(err_);
+  out_.clear();
+  err_.clear();
+}
+
+/// The part of `status` that a shell would give: 128 and the signal for a process killed by one.
+int shell_status(int wait_status) {
+  return WIFSIGNALED(wait_status) ? 128 + WTERMSIG(wait_status) : WEXITSTATUS(wait_status);
+}
+
+/// "died with signal 9 (Killed)", "ended with exit status 3". A shell tells the death of its child by a
+/// status above 128.
+std::string how_it_ended(int wait_status) {
+  const int status = shell_status(wait_status);
+  if (status > 128 && status - 128 < NSIG) {
+    return fmt::format("died with signal {} ({})", status - 128, strsignal(status - 128));
+  }
+  return fmt::format("ended with exit status {}", status);
+}
+
+}  // namespace flakebisect::bisect

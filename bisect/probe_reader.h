@@ -1,0 +1,87 @@
+#pragma once
+
+/// What one probe's results say about the victim and about what ran before it. Pure: events in.
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "bisect/child_process.h"
+#include "bisect/runner.h"
+#include "repo_reader/subunit_event.h"
+
+namespace flakebisect::bisect {
+
+/// Receives the events of one run. Test ids that stand for no test (process-returncode, subunit.parser, class
+/// and module fixtures, import failures) are not counted as tests that ran.
+class ProbeReader final : public repo_reader::EventSink {
+ public:
+  explicit ProbeReader(std::string victim) : victim_(std::move(victim)) {}
+
+  void on_event(const repo_reader::Event& event) override;
+  /// Call before StreamDecoder::finish(): the results it makes up for tests that never ended are no results.
+  void end_of_stream() { ended_ = true; }
+
+  /// Grows with each test that starts or ends.
+  std::size_t news() const { return news_; }
+  /// True once a test has started or ended: the start-up is over.
+  bool any_test() const { return news_ > 0; }
+  /// True where the output is surely subunit: it told of a test's end, of known tests, or of the victim.
+  bool spoke_subunit() const { return spoke_; }
+
+  bool victim_started() const { return victim_started_; }
+  /// The victim's result, once it is in.
+  std::optional<repo_reader::Status> victim_status() const { return victim_status_; }
+  bool victim_has_details() const { return !details_.empty(); }
+  std::optional<double> victim_seconds() const;
+  /// The victim's attachments as text: the file "traceback" if there is one, else all text files.
+  std::string victim_text() const;
+  /// A test started after the victim ended.
+  bool went_on() const { return went_on_; }
+
+  /// What started before the victim did, in that order; not to be called before the end.
+  std::vector<TestRun> take_ran() { return std::move(ran_); }
+  const std::vector<TestRun>& ran() const { return ran_; }
+  /// Why the victim may not have run: fixtures and imports that failed, one sentence each.
+  const std::vector<std::string>& obstacles() const { return obstacles_; }
+  bool import_failed() const { return import_failed_; }
+  /// The end of what was printed among the results.
+  const std::string& stray() const { return stray_.text(); }
+
+ private:
+  struct File {
+    std::string name;
+    bool is_text = false;
+    std::string bytes;
+  };
+
+  void on_victim(const repo_reader::Event& event);
+  void on_other(const repo_reader::Event& event);
+  void on_fixture(const repo_reader::Event& event);
+
+  std::string victim_;
+  bool ended_ = false;
+  std::size_t news_ = 0;
+  bool spoke_ = false;
+  bool victim_started_ = false;
+  bool went_on_ = false;
+  bool import_failed_ = false;
+  std::optional<repo_reader::Status> victim_status_;
+  std::optional<repo_reader::Timestamp> victim_start_, victim_stop_;
+  std::vector<File> details_;
+  std::size_t details_bytes_ = 0;
+  std::vector<TestRun> ran_;
+  std::unordered_map<std::string, std::pair<std::size_t, std::optional<repo_reader::Timestamp>>> open_;
+  std::unordered_map<std::string, std::string> fixture_text_;
+  std::vector<std::string> obstacles_;
+  Tail stray_{4096};
+};
+
+/// True for ids that no runner can be asked for: fixtures, import failures, what the tools report about
+/// themselves.
+bool stands_for_no_test(std::string_view id);
+
+}  // namespace flakebisect::bisect
