@@ -1,6 +1,11 @@
 #include "repo_reader/list_pipeline.h"
 
+#include <unistd.h>
+
 #include <algorithm>
+#include <cstdlib>
+#include <memory>
+#include <utility>
 
 #include "repo_reader/run_file.h"
 #include "repo_reader/stream_decoder.h"
@@ -14,7 +19,7 @@ namespace {
 /// subunit-ls with its output buffers: ids are held back, text is not.
 class Listing {
  public:
-  explicit Listing(const TextSink& out) : out_(out) {}
+  Listing(IdOutput ids, const TextSink& out) : held_back_(ids == IdOutput::held_back), out_(out) {}
 
   void id(std::string_view id) {
     constexpr std::size_t held_back = 8192;  // of Python's text layer
@@ -24,7 +29,10 @@ class Listing {
     if (ids_.size() >= held_back) flush();
   }
 
-  void text(std::string_view text) { out_(text); }
+  void text(std::string_view text) {
+    if (!held_back_) flush();
+    out_(text);
+  }
 
   void flush() {
     if (!ids_.empty()) out_(ids_);
@@ -32,6 +40,7 @@ class Listing {
   }
 
  private:
+  bool held_back_;
   const TextSink& out_;
   std::string ids_;
 };
@@ -122,9 +131,10 @@ Version version_of(const Pieces& pieces) {
   return decoder.version() == Version::v2 ? Version::v2 : Version::v1;
 }
 
-void run_pipeline(const Pieces& pieces, const std::optional<std::string>& tag, const TextSink& out) {
+void run_pipeline(const Pieces& pieces, const std::optional<std::string>& tag, IdOutput ids,
+                  const TextSink& out) {
   const Version version = version_of(pieces);
-  Listing listing(out);
+  Listing listing(ids, out);
   Filter filter(tag, listing);
   Pipe pipe(filter);
   // Only what is written into the pipe as bytes needs details, and only their length.
@@ -140,14 +150,21 @@ void run_pipeline(const Pieces& pieces, const std::optional<std::string>& tag, c
 
 }  // namespace
 
-void print_pipeline(const std::filesystem::path& file, const std::optional<std::string>& tag,
-                    const TextSink& out) {
-  run_pipeline([&] { return [reader = std::make_shared<FileReader>(file)] { return reader->next(); }; }, tag,
-               out);
+IdOutput id_output_here() {
+  const char* unbuffered = std::getenv("PYTHONUNBUFFERED");
+  const bool in_order = (unbuffered != nullptr && *unbuffered != '\0') || isatty(STDOUT_FILENO) == 1;
+  return in_order ? IdOutput::in_order : IdOutput::held_back;
 }
 
-void print_pipeline_of(std::string_view stream, const std::optional<std::string>& tag, const TextSink& out) {
-  run_pipeline([&] { return [rest = stream]() mutable { return std::exchange(rest, {}); }; }, tag, out);
+void print_pipeline(const std::filesystem::path& file, const std::optional<std::string>& tag, IdOutput ids,
+                    const TextSink& out) {
+  run_pipeline([&] { return [reader = std::make_shared<FileReader>(file)] { return reader->next(); }; }, tag,
+               ids, out);
+}
+
+void print_pipeline_of(std::string_view stream, const std::optional<std::string>& tag, IdOutput ids,
+                       const TextSink& out) {
+  run_pipeline([&] { return [rest = stream]() mutable { return std::exchange(rest, {}); }; }, tag, ids, out);
 }
 
 }  // namespace flakebisect::repo_reader

@@ -102,7 +102,7 @@ std::vector<const WorkerRun*> worker_runs(const TestRun& tests, RunId run, const
 void print_list(const Repository& repository, RunId run, const ListOptions& options, const TextSink& out) {
   if (options.pipeline) {
     repository.resolve(std::to_string(run));
-    print_pipeline(repository.run_path(run), options.worker, out);
+    print_pipeline(repository.run_path(run), options.worker, options.ids, out);
     return;
   }
   const TestRun tests = repository.read_run(run);

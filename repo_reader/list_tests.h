@@ -14,6 +14,7 @@ struct ListOptions {
   std::optional<std::string> worker;  ///< such as "worker-0"; absent: all, grouped
   std::optional<std::string> before;  ///< ends each list with the first execution of this test
   bool pipeline = false;              ///< print_pipeline() instead; knows no with_status, json and before
+  IdOutput ids = id_output_here();    ///< for pipeline
   bool with_status = false;           ///< outcome and seconds before each id
   bool json = false;                  ///< everything, as one JSON document
 };

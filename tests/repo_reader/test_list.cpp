@@ -17,9 +17,10 @@ namespace {
 
 const std::string repositories = std::string(TEST_DATA) + "/repositories";
 
-std::string pipeline(std::string_view stream, const std::optional<std::string>& tag) {
+std::string pipeline(std::string_view stream, const std::optional<std::string>& tag,
+                     rr::IdOutput ids = rr::IdOutput::held_back) {
   std::string out;
-  rr::print_pipeline_of(stream, tag, [&](std::string_view text) { out.append(text); });
+  rr::print_pipeline_of(stream, tag, ids, [&](std::string_view text) { out.append(text); });
   return out;
 }
 
@@ -154,6 +155,7 @@ TEST_CASE("the pipeline holds ids back and lets text pass") {
   const std::string out = pipeline(stream, std::nullopt);
   CHECK(out.starts_with("text\nxxx"));
   CHECK(out.find("text\n", 1) == 5 + 81 * 101);
+  CHECK(pipeline(stream, std::nullopt, rr::IdOutput::in_order).find("text\n") == 101);
 }
 
 TEST_CASE("the pipeline loses a packet behind text that ends inside a character") {
