@@ -7,11 +7,8 @@
 namespace flakebisect::repo_reader {
 namespace {
 
-/// Bytes of the white space character at the start of `text`, 0 if there is none.
-std::size_t white_space_at(std::string_view text) {
-  const auto first = static_cast<unsigned char>(text.front());
-  if ((first >= 0x09 && first <= 0x0D) || (first >= 0x1C && first <= 0x20)) return 1;
-  if (first < 0xC2) return 0;
+/// Bytes of the white space character beyond ASCII at the start of `text`, 0 if there is none.
+std::size_t wide_white_space_at(std::string_view text) {
   constexpr std::string_view wide[] = {"\xC2\x85",     "\xC2\xA0",     "\xE1\x9A\x80", "\xE2\x80\x80",
                                        "\xE2\x80\x81", "\xE2\x80\x82", "\xE2\x80\x83", "\xE2\x80\x84",
                                        "\xE2\x80\x85", "\xE2\x80\x86", "\xE2\x80\x87", "\xE2\x80\x88",
@@ -28,7 +25,9 @@ void for_each_word(std::string_view text, Visit visit) {
   std::size_t start = 0;
   std::size_t at = 0;
   while (at < text.size()) {
-    const std::size_t space = white_space_at(text.substr(at));
+    const auto byte = static_cast<unsigned char>(text[at]);
+    const bool ascii_space = (byte >= 0x09 && byte <= 0x0D) || (byte >= 0x1C && byte <= 0x20);
+    const std::size_t space = ascii_space ? 1 : byte < 0xC2 ? 0 : wide_white_space_at(text.substr(at));
     if (space == 0) {
       ++at;
       continue;
@@ -42,24 +41,28 @@ void for_each_word(std::string_view text, Visit visit) {
 
 }  // namespace
 
-std::vector<std::string_view> split_words(std::string_view text) {
-  std::vector<std::string_view> words;
-  for_each_word(text, [&](std::string_view word) { words.push_back(word); });
-  return words;
-}
-
 void TagSet::change(std::string_view words) {
   std::string replaced;
   if (!check_utf8(words).complete()) {
     replaced = replace_invalid_utf8(words);
     words = replaced;
   }
+  bool added = false;
+  bool removed = false;
   for_each_word(words, [&](std::string_view word) {
-    if (word.front() != '-') add(word);
+    if (word.front() == '-') {
+      remove(word.substr(1));
+      removed = true;
+    } else {
+      add(word);
+      added = true;
+    }
   });
-  for_each_word(words, [&](std::string_view word) {
-    if (word.front() == '-') remove(word.substr(1));
-  });
+  if (added && removed) {  // removal wins, whatever the order of the words
+    for_each_word(words, [&](std::string_view word) {
+      if (word.front() == '-') remove(word.substr(1));
+    });
+  }
   refresh();
 }
 

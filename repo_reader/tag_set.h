@@ -30,7 +30,4 @@ class TagSet {
   std::vector<std::string_view> view_;
 };
 
-/// The words of a UTF-8 text, split at what Unicode calls white space, as Python's str.split() does.
-std::vector<std::string_view> split_words(std::string_view text);
-
 }  // namespace flakebisect::repo_reader
