@@ -64,6 +64,9 @@ Bar honest_confidence(const BarsData& data) {
   for (const double level : levels) {
     Tally sum;
     for (const CaseKind kind : all_case_kinds) {
+      if (kind == CaseKind::not_reproduced) {
+        continue;
+      }
       const Tally t =
           tally(data.of(level == 0.95 ? field_label(kind) : confidence_label(kind, level), "ours"));
       sum.right += t.right;

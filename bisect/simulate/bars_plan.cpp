@@ -61,7 +61,6 @@ std::vector<Batch> bars_plan(std::uint64_t cases, bool smoke) {
   std::vector<Batch> batches;
   Batch batch;
   batch.count = smoke ? 4 : cases;
-  batch.options.max_probes = smoke ? 300 : 5000;
   CaseOptions field;
   field.q = {0.02, 1};
   if (smoke) {
@@ -74,11 +73,18 @@ std::vector<Batch> bars_plan(std::uint64_t cases, bool smoke) {
     batch.kind = kind;
     batch.label = field_label(kind);
     batch.options.confidence = 0.95;
+    // Nothing will ever be found there: how long the search goes on says nothing, so it is cut short.
+    batch.options.max_probes = smoke ? 100 : kind == CaseKind::not_reproduced ? 1000 : 5000;
     batch.policies = policies({"ours", "told-q", "by-hand", "change-point", "random-halves", "testr"});
     batches.push_back(batch);
   }
+  batch.options.max_probes = smoke ? 100 : 5000;
+  batch.count = smoke ? 2 : (cases + 1) / 2;
   for (const double confidence : other_confidences) {
     for (const CaseKind kind : all_case_kinds) {
+      if (kind == CaseKind::not_reproduced) {
+        continue;  // no verdict there that could be wrong
+      }
       batch.kind = kind;
       batch.label = confidence_label(kind, confidence);
       batch.options.confidence = confidence;
@@ -87,6 +93,7 @@ std::vector<Batch> bars_plan(std::uint64_t cases, bool smoke) {
     }
   }
   batch.options.confidence = 0.95;
+  batch.count = smoke ? 4 : cases;
 
   batch.kind = CaseKind::polluter;
   batch.policies = policies({"ours", "change-point"});
