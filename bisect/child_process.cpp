@@ -324,6 +324,8 @@ bool ChildProcess::terminate(double grace_seconds) {
       if (message.kind == SupervisorMessage::ended) wait_status_ = message.value;
     }
   }
+  // A supervisor that was killed (by an administrator, for want of memory) left its work to us.
+  if (WIFSIGNALED(supervisor_status) && command_ > 0) kill(-command_, SIGKILL);
   exited_ = true;
   clean_ = WIFEXITED(supervisor_status) && WEXITSTATUS(supervisor_status) == supervisor_clean;
   close_all();

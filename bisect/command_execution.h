@@ -50,6 +50,7 @@ class Execution {
   /// End of the stream.
   void finish() { decoder_.finish(); }
 
+  repo_reader::Version version() const { return decoder_.version(); }
   bool exited() const { return child_.exited(); }
   int wait_status() const { return child_.wait_status(); }      ///< -1: not known
   double elapsed() const;                                       ///< seconds since the start

@@ -117,11 +117,11 @@ namespace {
 
 /// Which limit has passed, as a sentence; nothing where none has. `quiet` is the time without news of a test.
 std::optional<std::string> passed_limit(const ProbeRequest& request, const ProbeReader& reader,
-                                        double elapsed, double quiet, double start_limit) {
+                                        double elapsed, double quiet, double start_limit, bool is_subunit) {
   if (request.time_limit_seconds > 0 && elapsed >= request.time_limit_seconds) {
     return fmt::format("time limit: the probe did not end within {:.6g} seconds", request.time_limit_seconds);
   }
-  if (!reader.any_test()) {
+  if (!reader.any_test() || !is_subunit) {
     if (start_limit > 0 && elapsed >= start_limit) {
       return fmt::format("time limit: no test started within {:.6g} seconds", start_limit);
     }
@@ -158,12 +158,15 @@ ProbeResult CommandRunner::Impl::run(const ProbeRequest& request, const CommandT
       break;
     }
     const double elapsed = execution.elapsed();
+    // Lines of another kind of output can look like the start of a test.
+    const bool is_subunit =
+        expects_subunit() || reader.spoke_subunit() || execution.version() == repo_reader::Version::v2;
     if (reader.news() != news) {
       if (news == 0) result.startup_seconds = elapsed;
       news = reader.news();
       last_news = elapsed;
     }
-    stopped = passed_limit(request, reader, elapsed, elapsed - last_news, start_limit);
+    stopped = passed_limit(request, reader, elapsed, elapsed - last_news, start_limit, is_subunit);
     if (stopped) break;
     execution.step(slice_seconds);
   }
@@ -172,15 +175,10 @@ ProbeResult CommandRunner::Impl::run(const ProbeRequest& request, const CommandT
   result.wall_seconds = execution.elapsed();
 
   if (reader.victim_status()) {
-    // Class and module fixtures are torn down now, and late attachments come. Where tests that were to come
-    // first are still to run, the runner goes by an order of its own, and nobody needs their results.
-    const std::unordered_set<std::string> wanted(request.before.begin(), request.before.end());
-    std::size_t seen = 0;
-    for (const auto& run : reader.ran()) seen += wanted.contains(run.id) ? 1U : 0U;
-    const bool more_to_come = seen < wanted.size();
+    // Class and module fixtures are torn down now, and late attachments come. A test that starts instead is
+    // one that nobody waits for: the runner goes by an order of its own.
     const double until = result.wall_seconds + options.exit_grace_seconds;
-    const bool lacks_details = reader.victim_status() == Status::fail && !reader.victim_has_details();
-    while (!cancel && !execution.exited() && !reader.went_on() && (!more_to_come || lacks_details)) {
+    while (!cancel && !execution.exited() && !reader.went_on()) {
       const double left = until - execution.elapsed();
       if (left <= 0) break;
       execution.step(left);

@@ -35,7 +35,6 @@ class ProbeReader final : public repo_reader::EventSink {
   bool victim_started() const { return victim_started_; }
   /// The victim's result, once it is in.
   std::optional<repo_reader::Status> victim_status() const { return victim_status_; }
-  bool victim_has_details() const { return !details_.empty(); }
   std::optional<double> victim_seconds() const;
   /// The victim's attachments as text: the file "traceback" if there is one, else all text files.
   std::string victim_text() const;

@@ -47,6 +47,8 @@ void place(int descriptor, int target) {
 [[noreturn]] void run_command(const SupervisorPlan& plan) {
   setsid();
   prctl(PR_SET_CHILD_SUBREAPER, 0);
+  // Should somebody kill the supervisor itself, the command goes too.
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
   reset_signals();
   if (plan.directory != nullptr && chdir(plan.directory) != 0) {
     say(plan.status, SupervisorMessage::failed, errno);

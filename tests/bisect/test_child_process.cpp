@@ -3,6 +3,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <csignal>
 #include <cstdlib>
@@ -185,6 +186,21 @@ TEST_CASE("commands see no descriptor of ours but the standard ones") {
   const int kept = open("/dev/null", O_RDONLY | O_CLOEXEC);
   CHECK(run("exec ls /proc/self/fd") == "0\n1\n2\n3\n");  // 3: the folder that ls itself reads
   close(kept);
+}
+
+TEST_CASE("when the supervisor is killed its command dies too, and that is said") {
+  ChildProcess child(shell("echo $PPID; sh -c 'echo $$; sleep 1000; :'; :"));
+  std::string out;
+  std::string err;
+  read_until(child, out, err, [&] { return std::count(out.begin(), out.end(), '\n') == 2; });
+  const auto supervisor = static_cast<pid_t>(std::stol(out));
+  const auto grandchild = static_cast<pid_t>(std::stol(out.substr(out.find('\n'))));
+  REQUIRE(kill(supervisor, SIGKILL) == 0);
+  read_until(child, out, err, [&] { return child.exited(); });
+  CHECK(child.wait_status() == -1);
+  CHECK_FALSE(child.terminate(0));
+  for (int i = 0; i < 6000 && lives(grandchild); ++i) usleep(10'000);
+  CHECK_FALSE(lives(grandchild));
 }
 
 TEST_CASE("when the program is killed its commands die too") {
