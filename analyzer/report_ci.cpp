@@ -172,7 +172,7 @@ std::string render_sarif(const Report& report) {
                           {"worker", report.worker}};
   ordered_json out = {{"$schema", "https://json.schemastore.org/sarif-2.1.0.json"}, {"version", "2.1.0"}};
   out["runs"] = {{{"tool", {{"driver", driver}}}, {"results", {result}}}};
-  return out.dump(2, ' ', false, ordered_json::error_handler_t::replace) + "\n";
+  return out.dump(2, ' ', true, ordered_json::error_handler_t::replace) + "\n";
 }
 
 }  // namespace flakebisect::analyzer

@@ -19,13 +19,14 @@ std::string plain_text(const Report& report) {
   return render_text(report);
 }
 
-constexpr Format formats[] = {{"json", render_json},   {"text", plain_text},   {"markdown", render_markdown},
-                              {"jira", render_jira},   {"dot", render_dot},    {"github", render_github},
-                              {"junit", render_junit}, {"sarif", render_sarif}};
+constexpr Format formats[] = {
+    {"json", render_json},     {"text", plain_text},    {"markdown", render_markdown},
+    {"html", render_html},     {"jira", render_jira},   {"dot", render_dot},
+    {"github", render_github}, {"junit", render_junit}, {"sarif", render_sarif}};
 
 }  // namespace
 
-const std::vector<std::string>& report_format_names() {
+const std::vector<std::string>& known_report_formats() {
   static const std::vector<std::string> names = [] {
     std::vector<std::string> list;
     for (const auto& format : formats) list.emplace_back(format.name);

@@ -10,11 +10,12 @@
 
 namespace flakebisect::analyzer {
 
-/// The names render_report() takes: "json", "text", "markdown", "jira", "dot", "github", "junit", "sarif".
-const std::vector<std::string>& report_format_names();
+/// The names render_report() takes: "json", "text", "markdown", "html", "jira", "dot", "github", "junit",
+/// "sarif".
+const std::vector<std::string>& known_report_formats();
 
 /// Renders in the named format; "text" without colours and 80 columns wide. Throws std::invalid_argument for
-/// a name that is not in report_format_names().
+/// a name that is not in known_report_formats().
 std::string render_report(const Report& report, const std::string& format);
 
 /// Markdown as GitHub and GitLab read it, evidence in collapsible sections. Test ids and other foreign text
@@ -37,6 +38,9 @@ std::string render_junit(const Report& report);
 
 /// SARIF 2.1.0 with one result and its fingerprint.
 std::string render_sarif(const Report& report);
+
+/// One HTML file that needs nothing else: no network, no other file. Readable without JavaScript.
+std::string render_html(const Report& report);
 
 /// The line of the test's own file at which the victim failed, from the traceback of the failure.
 struct FailingLine {

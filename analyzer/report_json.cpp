@@ -322,7 +322,8 @@ std::string render_json(const Report& report) {
   out["probes"] = probes_to_json(report.probes);
   out["explanations"] = to_json(report.explanations);
   out["evolution"] = evolution_to_json(report.evolution);
-  return out.dump(2, ' ', false, ordered_json::error_handler_t::replace) + "\n";
+  // Escaped beyond ASCII: what is printed to a terminal or put into a page holds no bidirectional characters.
+  return out.dump(2, ' ', true, ordered_json::error_handler_t::replace) + "\n";
 }
 
 Report parse_report_json(std::string_view text) {

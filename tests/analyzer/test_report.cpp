@@ -85,6 +85,8 @@ TEST_CASE("JSON holds the whole report") {
   // Bytes that are no UTF-8 do not make it invalid.
   const auto hostile = render_json(report_samples::hostile());
   CHECK(render_json(parse_report_json(hostile)) == hostile);
+  CHECK(report_samples::golden("hostile.json", hostile) == hostile);
+  for (const char c : hostile) CHECK((c == '\n' || (c >= 0x20 && c < 0x7f)));
 }
 
 TEST_CASE("JSON that is no report is refused with its place") {
