@@ -124,7 +124,7 @@ class Recipes(unittest.TestCase):
             self.assertEqual(len(calls), 2)
             for word in (each for call in calls for each in call):
                 self.assertNotIn("\x1b", word)
-        self.assertIn("$(id)", json.loads((self.folder / "issue.json").read_text())["fields"]["summary"])
+        self.assertIn("${HOME}", json.loads((self.folder / "issue.json").read_text())["fields"]["summary"])
 
 
 if __name__ == "__main__":
