@@ -38,39 +38,44 @@ Engine::State::State(Problem problem_, EngineOptions options_)
       evidence(problem.candidates.size()),
       posterior(problem) {}
 
-const SingleWeights& Engine::State::weights() {
+const Weights& Engine::State::weights() {
   if (!cached_weights)
     cached_weights =
         posterior.weigh(evidence.counts(), evidence.history_failures(), evidence.history_passes());
   return *cached_weights;
 }
 
-SingleWeights Engine::State::weights_with_pending() {
-  const SingleWeights& now = weights();
+Weights Engine::State::weights_with_pending() {
+  const Weights& now = weights();
   if (in_flight.empty()) return now;
   Counts counts = evidence.counts();
-  for (const auto& [id, pending] : in_flight) {
-    double fails = now.self * now.self_rate + now.gone * now.gone_rate +
-                   (now.polluter * now.polluter_out).sum() + (now.amplified * now.amplified_out).sum();
-    for (const TestIndex test : pending.probe.subset) {
-      const auto i = static_cast<Eigen::Index>(test);
-      fails += now.polluter[i] * (now.polluter_in[i] - now.polluter_out[i]) +
-               now.amplified[i] * (now.amplified_in[i] - now.amplified_out[i]);
-    }
-    add_to(counts, pending.probe.subset, fails > 0.5, 1.0);
-  }
+  for (const auto& [id, pending] : in_flight)
+    add_to(counts, pending.probe.subset, predict_failure(problem, now, pending.probe.subset) > 0.5, 1.0);
   return posterior.weigh(counts, evidence.history_failures(), evidence.history_passes());
 }
 
 std::vector<Answer> Engine::State::answers(std::size_t most) {
-  const SingleWeights& w = weights();
+  const Weights& w = weights();
   std::vector<Answer> all;
-  all.push_back({Kind::self, {}, w.self_total(), w.self_rate, 0});
+  const double self = w.self_total();
+  const double alone =
+      self > 0 ? (w.self * w.self_rate + (w.amplified.weight * w.amplified.out).sum()) / self : w.self_rate;
+  all.push_back({Kind::self, {}, self, alone, 0});
   all.push_back({Kind::not_reproduced, {}, w.gone, w.gone_rate, w.gone_rate});
-  for (Eigen::Index i = 0; i < w.polluter.size(); ++i)
-    if (w.polluter[i] > 0)
-      all.push_back(
-          {Kind::polluter, {static_cast<TestIndex>(i)}, w.polluter[i], w.polluter_in[i], w.polluter_out[i]});
+  if (w.dose.weight > 0)
+    all.push_back({Kind::cumulative, {}, w.dose.weight, w.dose.rate_at(1), w.dose.rate_at(0)});
+  for (Eigen::Index i = 0; i < w.polluter.weight.size(); ++i) {
+    const auto test = static_cast<TestIndex>(i);
+    if (w.polluter.weight[i] > 0)
+      all.push_back({Kind::polluter, {test}, w.polluter.weight[i], w.polluter.in[i], w.polluter.out[i]});
+    if (w.brittle.weight[i] > 0)
+      all.push_back({Kind::brittle, {test}, w.brittle.weight[i], w.brittle.out[i], w.brittle.in[i]});
+  }
+  for (const PairWeights::Best& pair : w.pairs.best) {
+    const PairClass& one = w.pairs.classes[pair.pair_class];
+    if (one.weight > 0)
+      all.push_back({Kind::polluter_set, {pair.first, pair.second}, one.weight, one.in, one.out});
+  }
   const auto better = [](const Answer& a, const Answer& b) {
     if (a.probability != b.probability) return a.probability > b.probability;
     return a.key() < b.key();
@@ -79,6 +84,11 @@ std::vector<Answer> Engine::State::answers(std::size_t most) {
   std::partial_sort(all.begin(), all.begin() + kept, all.end(), better);
   all.resize(static_cast<std::size_t>(kept));
   return all;
+}
+
+const Answer& Engine::State::best() {
+  if (!cached_best) cached_best = answers(1).front();
+  return *cached_best;
 }
 
 Probe Engine::State::issue(std::vector<TestIndex> subset, Purpose purpose, std::optional<Answer> target) {
@@ -105,7 +115,7 @@ void Engine::State::observe(const Observation& observation) {
   // A resumed session: the probe was issued before this engine was made.
   if (observation.source == Source::probe && !known) {
     ++issued;
-    if (observation.purpose != Purpose::search) target = answers(1).front();
+    if (observation.purpose != Purpose::search) target = best();
   }
   const bool usable = observation.outcome == Outcome::pass || observation.outcome == Outcome::fail;
   if (!usable || observation.source == Source::selected || !(observation.weight > 0)) {
@@ -115,17 +125,21 @@ void Engine::State::observe(const Observation& observation) {
   const bool failed = observation.outcome == Outcome::fail;
   if (observation.source == Source::probe) {
     // The bets are what the posterior predicted before this outcome.
-    if (observation.ran.empty()) fails_alone.observe(failed, weights().self_rate);
-    if (target && target->kind == Kind::polluter && as_asked && observation.purpose != Purpose::search) {
-      const auto i = static_cast<Eigen::Index>(target->tests.front());
+    if (is_alone(observation.ran)) fails_alone.observe(failed, weights().self_rate);
+    if (target && target->kind != Kind::self && as_asked && observation.purpose != Purpose::search) {
+      // The rates are today's, not those of the day the probe was issued.
+      for (const Answer& answer : answers(16))
+        if (answer.key() == target->key()) target = answer;
       confirmations[target->key()].test.observe(observation.purpose == Purpose::treatment, failed,
-                                                treatment_probability, weights().polluter_in[i],
-                                                weights().polluter_out[i]);
+                                                treatment_probability, target->rate, target->control_rate);
     }
   }
   if (known) in_flight.erase(pending);
-  evidence.add(observation.ran, failed, observation.source, std::min(observation.weight, 1.0));
+  const double weight = std::min(observation.weight, 1.0);
+  evidence.add(observation.ran, failed, observation.source, weight);
+  posterior.add(observation.ran, failed, weight, evidence);
   cached_weights.reset();
+  cached_best.reset();
 }
 
 Engine::Engine(Problem problem, EngineOptions options) {
@@ -144,8 +158,8 @@ std::optional<Probe> Engine::next_probe() {
     return std::nullopt;
   }
   if (state.settled()) return std::nullopt;
-  const Answer top = state.answers(1).front();
-  if ((top.kind == Kind::self || top.kind == Kind::polluter) && top.probability >= confirm_from &&
+  const Answer& top = state.best();
+  if (top.kind != Kind::not_reproduced && top.probability >= confirm_from &&
       state.log_e(top) < state.log_e_needed())
     return state.confirm(top);
   const Choice choice = choose_probe(state.problem, state.weights_with_pending(), state.options.count_probes,

@@ -10,8 +10,128 @@ namespace flakebisect::bisect {
 
 namespace {
 
-// Below this a test's duration is not worth telling apart from none: it keeps mass per second finite.
+// Below this a test's duration is not worth telling apart from none: it keeps information per second finite.
 constexpr double least_seconds = 1e-3;
+// Where probes are counted, seconds break ties only.
+constexpr double second_in_probes = 1e-5;
+
+/// What the explanations predict for a list that grows candidate by candidate.
+class Prediction {
+ public:
+  Prediction(const Problem& problem, const Weights& w) : problem_(problem), w_(w) {
+    const auto n = static_cast<Eigen::Index>(problem.candidates.size());
+    for (const Candidate& candidate : problem.candidates) listed_ += candidate.in_failing_run ? 1 : 0;
+    with_pairs_ = w.pairs.total > 1e-4;
+    fail_step_ = w.polluter.weight * (w.polluter.in - w.polluter.out) +
+                 w.brittle.weight * (w.brittle.in - w.brittle.out);
+    entropy_step_ = Eigen::ArrayXd::Zero(n);
+    self_step_ = w.amplified.weight * (w.amplified.in - w.amplified.out);
+    self_mass_ = w.self_total();
+    start_.self_fail = w.self * w.self_rate + (w.amplified.weight * w.amplified.out).sum();
+    start_.fail = w.gone * w.gone_rate + (w.polluter.weight * w.polluter.out).sum() +
+                  (w.brittle.weight * w.brittle.out).sum();
+    start_.known = w.gone * stats::binary_entropy(w.gone_rate);
+    for (const CandidateWeights* part : {&w.polluter, &w.brittle})
+      for (Eigen::Index i = 0; i < n; ++i) {
+        if (!(part->weight[i] > 0)) continue;
+        const double out = part->weight[i] * stats::binary_entropy(part->out[i]);
+        entropy_step_[i] += part->weight[i] * stats::binary_entropy(part->in[i]) - out;
+        start_.known += out;
+      }
+    if (with_pairs_) {
+      start_.fail += w.pairs.alone_fail;
+      start_.known += w.pairs.alone_entropy;
+      add_pair_slopes();
+    } else {
+      // Too light to matter: as if they never failed.
+      pair_fail_ = pair_entropy_ = Eigen::ArrayXd::Zero(n);
+    }
+    restart();
+  }
+
+  void restart() {
+    now_ = start_;
+    count_ = 0;
+    places_.clear();
+  }
+
+  void include(TestIndex test) {
+    const auto i = static_cast<Eigen::Index>(test);
+    now_.fail += fail_step_[i];
+    now_.known += entropy_step_[i];
+    now_.self_fail += self_step_[i];
+    if (problem_.candidates[test].in_failing_run) count_ += 1;
+    if (!with_pairs_ || w_.pairs.place[test] < 0) return;
+    const auto place = static_cast<std::size_t>(w_.pairs.place[test]);
+    for (const std::size_t other : places_) {
+      const std::size_t pair =
+          other < place ? PairWeights::pair_index(place, other) : PairWeights::pair_index(other, place);
+      const PairClass& one = w_.pairs.classes[w_.pairs.class_of[pair]];
+      now_.fail += one.fail_step;
+      now_.known += one.entropy_step;
+    }
+    places_.push_back(place);
+  }
+
+  double fail() const { return now_.fail + now_.self_fail + w_.dose.weight * dose_rate(); }
+  /// Expected information about the answer, in nats.
+  double information() const {
+    const double self = self_mass_ > 0 ? self_mass_ * stats::binary_entropy(now_.self_fail / self_mass_) : 0;
+    const double dose = w_.dose.weight > 0 ? w_.dose.weight * stats::binary_entropy(dose_rate()) : 0;
+    return std::max(0.0, stats::binary_entropy(fail()) - now_.known - self - dose);
+  }
+
+  /// How much the candidate changes the probability of a failure.
+  double effect(TestIndex test) const {
+    const auto i = static_cast<Eigen::Index>(test);
+    return std::abs(fail_step_[i]) + std::abs(self_step_[i]) + pair_fail_[i];
+  }
+  /// What including the candidate adds to the information where the probe fails with probability about
+  /// `fail`: the derivative of the information by its membership. Of a pair, the partner is taken to run half
+  /// the time.
+  double slope(TestIndex test, double fail) const {
+    const auto i = static_cast<Eigen::Index>(test);
+    const double odds = std::log1p(-fail) - std::log(fail);
+    return odds * (fail_step_[i] + self_step_[i] + 0.5 * pair_fail_[i]) - entropy_step_[i] -
+           0.5 * pair_entropy_[i];
+  }
+
+ private:
+  struct Sums {
+    double fail = 0;       ///< of all answers but 'self' and 'cumulative'
+    double known = 0;      ///< entropy that is left once the answer is known, of the same
+    double self_fail = 0;  ///< of all explanations whose answer is 'self'
+  };
+
+  double dose_rate() const { return w_.dose.rate_at(listed_ > 0 ? count_ / listed_ : 0); }
+
+  void add_pair_slopes() {
+    const auto n = static_cast<Eigen::Index>(problem_.candidates.size());
+    pair_fail_ = pair_entropy_ = Eigen::ArrayXd::Zero(n);
+    std::size_t pair = 0;
+    for (std::size_t a = 1; a < w_.pairs.pool.size(); ++a) {
+      const auto x = static_cast<Eigen::Index>(w_.pairs.pool[a]);
+      for (std::size_t b = 0; b < a; ++b, ++pair) {
+        const auto y = static_cast<Eigen::Index>(w_.pairs.pool[b]);
+        const PairClass& one = w_.pairs.classes[w_.pairs.class_of[pair]];
+        pair_fail_[x] += one.fail_step;
+        pair_fail_[y] += one.fail_step;
+        pair_entropy_[x] += one.entropy_step;
+        pair_entropy_[y] += one.entropy_step;
+      }
+    }
+  }
+
+  const Problem& problem_;
+  const Weights& w_;
+  bool with_pairs_ = false;
+  double listed_ = 0;
+  double self_mass_ = 0;
+  Eigen::ArrayXd fail_step_, entropy_step_, self_step_, pair_fail_, pair_entropy_;
+  Sums start_, now_;
+  double count_ = 0;
+  std::vector<std::size_t> places_;  ///< of the pool, in the list
+};
 
 }  // namespace
 
@@ -21,56 +141,16 @@ double probe_seconds(const Problem& problem, const std::vector<TestIndex>& subse
   return std::max(seconds, least_seconds);
 }
 
-namespace {
-
-/// Sums over the explanations for a list that grows candidate by candidate.
-struct Prediction {
-  double self_mass = 0;  ///< of all explanations whose answer is 'self'
-  double self_fail = 0;  ///< their part of the probability that the probe fails
-  double other_fail = 0;
-  double known = 0;  ///< entropy of the outcome that is left once the other answers are known
-  double fail() const { return self_fail + other_fail; }
-  /// Expected information about the answer, in nats.
-  double information() const {
-    const double self = self_mass > 0 ? self_mass * stats::binary_entropy(self_fail / self_mass) : 0;
-    return std::max(0.0, stats::binary_entropy(fail()) - known - self);
-  }
-};
-
-Prediction predict_alone(const SingleWeights& w) {
-  Prediction p;
-  p.self_mass = w.self_total();
-  p.self_fail = w.self * w.self_rate + (w.amplified * w.amplified_out).sum();
-  p.other_fail = w.gone * w.gone_rate + (w.polluter * w.polluter_out).sum();
-  p.known = w.gone * stats::binary_entropy(w.gone_rate);
-  for (Eigen::Index i = 0; i < w.polluter.size(); ++i)
-    p.known += w.polluter[i] * stats::binary_entropy(w.polluter_out[i]);
-  return p;
+double predict_failure(const Problem& problem, const Weights& weights, const std::vector<TestIndex>& subset) {
+  Prediction prediction(problem, weights);
+  for (const TestIndex test : subset) prediction.include(test);
+  return prediction.fail();
 }
 
-void include(Prediction& p, const SingleWeights& w, Eigen::Index i) {
-  p.self_fail += w.amplified[i] * (w.amplified_in[i] - w.amplified_out[i]);
-  p.other_fail += w.polluter[i] * (w.polluter_in[i] - w.polluter_out[i]);
-  p.known +=
-      w.polluter[i] * (stats::binary_entropy(w.polluter_in[i]) - stats::binary_entropy(w.polluter_out[i]));
-}
-
-/// What including a candidate adds to the information where the probe fails with probability about `fail`:
-/// the derivative of the information by its membership.
-double slope(const SingleWeights& w, Eigen::Index i, double fail) {
-  const double odds = std::log1p(-fail) - std::log(fail);
-  return odds * (w.polluter[i] * (w.polluter_in[i] - w.polluter_out[i]) +
-                 w.amplified[i] * (w.amplified_in[i] - w.amplified_out[i])) -
-         w.polluter[i] * (stats::binary_entropy(w.polluter_in[i]) - stats::binary_entropy(w.polluter_out[i]));
-}
-
-}  // namespace
-
-Choice choose_probe(const Problem& problem, const SingleWeights& w, bool count_probes, stats::Rng rng) {
+Choice choose_probe(const Problem& problem, const Weights& w, bool count_probes, stats::Rng rng) {
   const std::size_t n = problem.candidates.size();
-  const auto at = [](std::size_t i) { return static_cast<Eigen::Index>(i); };
-  const Prediction alone = predict_alone(w);
-  const double alone_seconds = std::max(problem.startup_seconds + problem.victim_seconds, least_seconds);
+  Prediction prediction(problem, w);
+  const double alone_seconds = probe_seconds(problem, {});
   std::vector<double> jitter(n), key(n);
   for (double& value : jitter) value = 1.0 + 1e-6 * rng.uniform();
   std::vector<TestIndex> order(n);
@@ -78,24 +158,23 @@ Choice choose_probe(const Problem& problem, const SingleWeights& w, bool count_p
   Choice best;
   double best_rate = -1;
   double assumed_fail = 0;
-  // What a candidate adds depends on how likely the whole probe fails. The first order is by the failures
-  // that a candidate is expected to bring; the later ones are for the list that the pass before chose.
+  // What a candidate adds depends on how likely the whole probe fails. The first order is by the change in
+  // failures that a candidate is expected to bring; the later ones are for the list that the pass before
+  // chose.
   for (int pass = 0; pass < 3; ++pass) {
     for (std::size_t i = 0; i < n; ++i) {
-      const double seconds = count_probes ? 1.0 : problem.candidates[i].seconds + least_seconds;
-      const double worth = pass > 0
-                               ? slope(w, at(i), assumed_fail)
-                               : w.polluter[at(i)] * (w.polluter_in[at(i)] - w.polluter_out[at(i)]) +
-                                     w.amplified[at(i)] * (w.amplified_in[at(i)] - w.amplified_out[at(i)]);
-      key[i] = worth / seconds * jitter[i];
+      const auto test = static_cast<TestIndex>(i);
+      const double seconds = problem.candidates[i].seconds + least_seconds;
+      const double worth = pass > 0 ? prediction.slope(test, assumed_fail) : prediction.effect(test);
+      key[i] = worth / (count_probes ? 1.0 + second_in_probes * seconds : seconds) * jitter[i];
     }
     std::sort(order.begin(), order.end(), [&](TestIndex a, TestIndex b) { return key[a] > key[b]; });
-    Prediction prediction = alone;
+    prediction.restart();
     double seconds = alone_seconds;
     std::size_t best_size = n + 1;
     for (std::size_t size = 0;; ++size) {
       const double information = prediction.information();
-      const double rate = count_probes ? information : information / seconds;
+      const double rate = information / (count_probes ? 1.0 + second_in_probes * seconds : seconds);
       if (rate > best_rate) {
         best_rate = rate;
         best_size = size;
@@ -105,10 +184,10 @@ Choice choose_probe(const Problem& problem, const SingleWeights& w, bool count_p
       }
       if (size == n) break;
       seconds += problem.candidates[order[size]].seconds;
-      include(prediction, w, at(order[size]));
+      prediction.include(order[size]);
     }
-    if (best_size > n) continue;
-    best.subset.assign(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(best_size));
+    if (best_size <= n)
+      best.subset.assign(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(best_size));
     assumed_fail = std::clamp(best.fail_probability, 1e-6, 1.0 - 1e-6);
   }
   std::sort(best.subset.begin(), best.subset.end());

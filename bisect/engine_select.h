@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "bisect/engine.h"
-#include "bisect/engine_single.h"
+#include "bisect/engine_weights.h"
 #include "stats/rng.h"
 
 namespace flakebisect::bisect {
@@ -17,12 +17,15 @@ struct Choice {
   double fail_probability = 0;    ///< predicted
 };
 
-/// Expected seconds of a probe of `subset`.
+/// Expected seconds of a probe of `subset`; above 0.
 double probe_seconds(const Problem& problem, const std::vector<TestIndex>& subset);
 
-/// Candidates enter in the order of posterior mass for each second; every length of that order is weighed,
-/// the empty and the full list among them. O(n log n). `rng` breaks ties, so that equal candidates are not
-/// always taken in the same order.
-Choice choose_probe(const Problem& problem, const SingleWeights& weights, bool count_probes, stats::Rng rng);
+/// Probability that a probe of `subset` fails.
+double predict_failure(const Problem& problem, const Weights& weights, const std::vector<TestIndex>& subset);
+
+/// Candidates enter in the order of what they add for each second; every length of that order is weighed, the
+/// empty and the full list among them. O(n log n), with pairs O(n^2). `rng` breaks ties, so that equal
+/// candidates are not always taken in the same order.
+Choice choose_probe(const Problem& problem, const Weights& weights, bool count_probes, stats::Rng rng);
 
 }  // namespace flakebisect::bisect

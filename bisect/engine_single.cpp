@@ -7,75 +7,82 @@
 
 namespace flakebisect::bisect {
 
-namespace {
-
-// rho = r / q of a polluter: mostly 0. At half or more the victim counts as failing on its own.
-constexpr std::size_t polluter_cells = 7;
 std::vector<stats::RatioCell> ratio_cells() {
-  return {{0.0, 0.75},  {0.01, 0.04}, {0.03, 0.05}, {0.08, 0.05}, {0.16, 0.04},
-          {0.25, 0.04}, {0.36, 0.03}, {0.6, 0.5},   {0.8, 0.5}};
+  // Mostly 0. A background that matters is one that is seen: low ones are discounted, see docs/statistics.md.
+  const double usual = 0.08;
+  return {{0.0, 0.60, 0},      {0.01, 0.06, usual}, {0.03, 0.06, usual},
+          {0.08, 0.07, usual}, {0.16, 0.07, usual}, {0.25, 0.07, usual},
+          {0.36, 0.07, usual}, {0.6, 0.5, 0},       {0.8, 0.5, 0}};
 }
 
-}  // namespace
-
-SinglePosterior::SinglePosterior(const Problem& problem, KindPriors priors)
-    : priors_(priors), model_(stats::default_rate_prior(), ratio_cells()) {
-  double total = 0;
-  for (const Candidate& candidate : problem.candidates)
-    if (candidate.in_failing_run) total += candidate.weight;
-  for (const Candidate& candidate : problem.candidates)
-    log_prior_.push_back(candidate.in_failing_run ? std::log(candidate.weight / total)
-                                                  : stats::minus_infinity);
+KindPriors priors_for(const Problem& problem) {
+  KindPriors priors;
+  std::size_t listed = 0;
+  for (const Candidate& candidate : problem.candidates) listed += candidate.in_failing_run ? 1 : 0;
+  if (listed == 0) priors.polluter = priors.amplified = 0;
+  if (listed < 2) priors.pair = priors.cumulative = 0;
+  if (listed == problem.candidates.size()) priors.brittle = 0;
+  const double total = priors.self + priors.amplified + priors.polluter + priors.pair + priors.brittle +
+                       priors.cumulative + priors.gone;
+  for (double* prior : {&priors.self, &priors.amplified, &priors.polluter, &priors.pair, &priors.brittle,
+                        &priors.cumulative, &priors.gone})
+    *prior /= total;
+  return priors;
 }
 
-SingleWeights SinglePosterior::weigh(const Counts& counts, double history_failures,
-                                     double history_passes) const {
-  const auto n = static_cast<Eigen::Index>(log_prior_.size());
-  model_.set_totals(counts.failures, counts.passes);
-  SingleWeights w;
-  w.polluter = w.polluter_in = w.polluter_out = Eigen::ArrayXd::Zero(n);
-  w.amplified = w.amplified_in = w.amplified_out = Eigen::ArrayXd::Zero(n);
+SinglePosterior::SinglePosterior(const Problem& problem, const KindPriors& priors) : priors_(priors) {
+  double listed = 0, unlisted = 0;
+  for (const Candidate& candidate : problem.candidates)
+    (candidate.in_failing_run ? listed : unlisted) += candidate.weight;
+  for (const Candidate& candidate : problem.candidates) {
+    log_polluter_.push_back(candidate.in_failing_run ? std::log(candidate.weight / listed)
+                                                     : stats::minus_infinity);
+    // The run to explain failed although the listed tests ran, so none of them sets the state.
+    log_setter_.push_back(candidate.in_failing_run ? stats::minus_infinity
+                                                   : std::log(candidate.weight / unlisted));
+  }
+}
 
-  const double log_self = std::log(priors_.self) + model_.constant_rate().log_marginal;
+double SinglePosterior::weigh(const stats::TwoRateModel& model, const Counts& counts, double history_failures,
+                              double history_passes, Weights& w) const {
+  const auto n = static_cast<Eigen::Index>(log_polluter_.size());
+  w.polluter.resize(n);
+  w.amplified.resize(n);
+  w.brittle.resize(n);
+  w.self = std::log(priors_.self) + model.constant_rate().log_marginal;
+  w.self_rate = model.constant_rate().active_rate;
   // What the history said about rates before the failure went away is granted in full.
-  const double log_gone = std::log(priors_.gone) +
-                          model_.constant_log_marginal(history_failures, history_passes) +
-                          (counts.failures - history_failures) * std::log(gone_rate) +
-                          (counts.passes - history_passes) * std::log1p(-gone_rate);
-  const double log_polluter_prior = std::log(priors_.polluter);
-  const double log_amplified_prior = std::log(priors_.amplified);
-  double high = std::max(log_self, log_gone);
+  w.gone = std::log(priors_.gone) + model.constant_log_marginal(history_failures, history_passes) +
+           (counts.failures - history_failures) * std::log(gone_rate) +
+           (counts.passes - history_passes) * std::log1p(-gone_rate);
+  w.gone_rate = gone_rate;
+  const double log_polluter = std::log(priors_.polluter);
+  const double log_amplified = std::log(priors_.amplified);
+  const double log_brittle = std::log(priors_.brittle);
+  double high = std::max(w.self, w.gone);
+  const auto set = [&high](CandidateWeights& part, Eigen::Index i, double log_prior,
+                           const stats::RateSummary& summary, bool active_is_in) {
+    part.weight[i] = log_prior + summary.log_marginal;
+    part.in[i] = active_is_in ? summary.active_rate : summary.inactive_rate;
+    part.out[i] = active_is_in ? summary.inactive_rate : summary.active_rate;
+    high = std::max(high, part.weight[i]);
+  };
   for (Eigen::Index i = 0; i < n; ++i) {
-    const double log_prior = log_prior_[static_cast<std::size_t>(i)];
+    const auto at = static_cast<std::size_t>(i);
     const double fails = counts.active_failures[i];
     const double passes = counts.active_passes[i];
-    if (log_prior == stats::minus_infinity) {
-      w.polluter[i] = w.amplified[i] = stats::minus_infinity;
-      continue;
+    w.polluter.weight[i] = w.amplified.weight[i] = w.brittle.weight[i] = stats::minus_infinity;
+    if (log_polluter_[at] > stats::minus_infinity) {
+      set(w.polluter, i, log_polluter + log_polluter_[at], model.evaluate(fails, passes, 0, polluter_cells),
+          true);
+      set(w.amplified, i, log_amplified + log_polluter_[at],
+          model.evaluate(fails, passes, polluter_cells, model.cells()), true);
+    } else {
+      set(w.brittle, i, log_brittle + log_setter_[at],
+          model.evaluate(counts.failures - fails, counts.passes - passes, 0, polluter_cells), false);
     }
-    const stats::RateSummary sole = model_.evaluate(fails, passes, 0, polluter_cells);
-    const stats::RateSummary raised = model_.evaluate(fails, passes, polluter_cells, model_.cells());
-    w.polluter[i] = log_prior + log_polluter_prior + sole.log_marginal;
-    w.polluter_in[i] = sole.active_rate;
-    w.polluter_out[i] = sole.inactive_rate;
-    w.amplified[i] = log_prior + log_amplified_prior + raised.log_marginal;
-    w.amplified_in[i] = raised.active_rate;
-    w.amplified_out[i] = raised.inactive_rate;
-    high = std::max({high, w.polluter[i], w.amplified[i]});
   }
-  w.polluter = (w.polluter - high).exp();
-  w.amplified = (w.amplified - high).exp();
-  w.self = std::exp(log_self - high);
-  w.gone = std::exp(log_gone - high);
-  const double total = w.self + w.gone + w.polluter.sum() + w.amplified.sum();
-  w.self /= total;
-  w.gone /= total;
-  w.polluter /= total;
-  w.amplified /= total;
-  w.self_rate = model_.constant_rate().active_rate;
-  w.gone_rate = gone_rate;
-  w.log_evidence = high + std::log(total);
-  return w;
+  return high;
 }
 
 }  // namespace flakebisect::bisect

@@ -9,8 +9,8 @@
 
 #include "bisect/engine.h"
 #include "bisect/engine_evidence.h"
+#include "bisect/engine_posterior.h"
 #include "bisect/engine_select.h"
-#include "bisect/engine_single.h"
 #include "stats/e_value.h"
 
 namespace flakebisect::bisect {
@@ -36,6 +36,11 @@ struct Confirmation {
   stats::RandomisedTwoArmTest test;
 };
 
+/// The two arms of a confirmation. The victim fails more after `treatment` than after `control`.
+struct Arms {
+  std::vector<TestIndex> treatment, control;
+};
+
 /// 'Fails alone' must beat this rate: what a machine's hiccups could do.
 inline constexpr double alone_null_rate = 0.002;
 /// The arm of a confirming probe is the reproduction with this probability.
@@ -47,12 +52,13 @@ struct Engine::State {
   State(Problem problem_, EngineOptions options_);
 
   /// Posterior weights after all observations; recomputed only where something changed.
-  const SingleWeights& weights();
+  const Weights& weights();
   /// Weights with the probes in flight assumed to end as they most likely will, so that the next probe does
   /// not repeat them.
-  SingleWeights weights_with_pending();
+  Weights weights_with_pending();
   /// All answers with their probabilities, best first, at most `most`.
   std::vector<Answer> answers(std::size_t most);
+  const Answer& best();
   /// log of the e-value of the confirmation of an answer.
   double log_e(const Answer& answer) const;
   double log_e_needed() const;
@@ -60,14 +66,20 @@ struct Engine::State {
   Probe issue(std::vector<TestIndex> subset, Purpose purpose, std::optional<Answer> target);
   /// The probe that confirms `answer`.
   Probe confirm(const Answer& answer);
+  /// What a confirmation of `answer` compares in the `number`-th probe.
+  Arms arms_of(const Answer& answer, std::uint64_t number) const;
+  std::vector<TestIndex> full_list() const;
+  /// No candidate ran that could have made the victim fail.
+  bool is_alone(const std::vector<TestIndex>& ran) const;
   void observe(const Observation& observation);
   Verdict verdict();
 
-  Problem problem;
-  EngineOptions options;
+  const Problem problem;
+  const EngineOptions options;
   Evidence evidence;
-  SinglePosterior posterior;
-  std::optional<SingleWeights> cached_weights;
+  Posterior posterior;
+  std::optional<Weights> cached_weights;
+  std::optional<Answer> cached_best;
   std::map<std::pair<Kind, std::vector<TestIndex>>, Confirmation> confirmations;
   stats::RateAboveTest fails_alone{alone_null_rate};
   std::map<std::uint64_t, Pending> in_flight;

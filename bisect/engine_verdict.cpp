@@ -24,17 +24,9 @@ Arm make_arm(std::string name, std::vector<TestIndex> tests, std::uint64_t runs,
   return arm;
 }
 
-std::vector<TestIndex> full_list(const Problem& problem) {
-  std::vector<TestIndex> tests;
-  for (TestIndex i = 0; i < problem.candidates.size(); ++i)
-    if (problem.candidates[i].in_failing_run) tests.push_back(i);
-  return tests;
-}
-
 /// The lists a reader wants to see, and all other probes by whether the culprits ran.
 std::vector<Arm> evidence_arms(const Problem& problem, const Evidence& evidence,
-                               const std::vector<TestIndex>& culprits) {
-  const std::vector<TestIndex> full = full_list(problem);
+                               const std::vector<TestIndex>& culprits, const std::vector<TestIndex>& full) {
   std::vector<TestIndex> rest;
   for (const TestIndex test : full)
     if (std::find(culprits.begin(), culprits.end(), test) == culprits.end()) rest.push_back(test);
@@ -95,13 +87,13 @@ Verdict Engine::State::verdict() {
   if (verdict.confirmed)
     verdict.probability =
         std::min(verdict.probability, std::max(options.confidence, 1.0 - 1.0 / verdict.e_value));
-  verdict.arms = evidence_arms(problem, evidence, top.tests);
-  verdict.reproduce =
-      verdict.kind == Kind::inconclusive && top.kind == Kind::not_reproduced ? full_list(problem) : top.tests;
+  verdict.arms = evidence_arms(problem, evidence, top.tests, full_list());
+  if (top.kind == Kind::polluter || top.kind == Kind::polluter_set) verdict.reproduce = top.tests;
+  if (top.kind == Kind::cumulative || top.kind == Kind::not_reproduced) verdict.reproduce = full_list();
   verdict.reproduce_rate = top.rate;
   if (final && top.kind == Kind::self) {
-    const SingleWeights& w = weights();
-    if (w.amplified.sum() > w.self)
+    const Weights& w = weights();
+    if (w.amplified.weight.sum() > w.self)
       verdict.remarks.emplace_back("fails alone, and more often after some of the other tests");
   }
   if (void_probes > 0) verdict.remarks.push_back(fmt::format("{} probes gave nothing usable", void_probes));

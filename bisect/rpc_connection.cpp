@@ -15,7 +15,8 @@ using std::chrono::milliseconds;
 constexpr auto kCancelInterval = milliseconds(20);
 /// Silence after which a candidate packet that stays incomplete may be noise.
 constexpr auto kQuiet = milliseconds(150);
-/// How long output may come after the server's own end (from children that hold the pipe), and the other way round.
+/// How long output may come after the server's own end (from children that hold the pipe), and the other way
+/// round.
 constexpr auto kDrain = milliseconds(200);
 
 double seconds(std::chrono::steady_clock::duration duration) {
@@ -63,8 +64,8 @@ Wake ServerConnection::next(ClientEvent& event, Clock::time_point deadline, cons
     if (ended_) return Wake::closed;
     if (cancel.load()) return Wake::cancelled;
     const auto now = Clock::now();
-    // The end of the output and that of the process come in any order, a moment apart: the one says that nothing
-    // more will come, the other why.
+    // The end of the output and that of the process come in any order, a moment apart: the one says that
+    // nothing more will come, the other why.
     if ((child_.exited() || !child_.out_open()) && !drain_until) drain_until = now + kDrain;
     if ((child_.exited() && !child_.out_open()) || (drain_until && now >= *drain_until)) {
       core_.end();

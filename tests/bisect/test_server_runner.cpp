@@ -351,8 +351,7 @@ TEST_CASE("a stuck test is told from a stuck server", "[server]") {
     whole.time_limit_seconds = 3;
     const ProbeResult result = run(runner, whole);
     CHECK(result.end == VictimEnd::void_probe);
-    CHECK_THAT(result.void_reason,
-               Contains("time limit of 3 seconds") && Contains("suite.x_stuck is stuck"));
+    CHECK_THAT(result.void_reason, Contains("time limit of 3 seconds") && Contains("suite.x_stuck is stuck"));
   }
   SECTION("a server that answered before and is silent now is stuck itself") {
     Tiny tiny("good", tests);

@@ -1,0 +1,59 @@
+#include "bisect/engine_dose.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "stats/log_math.h"
+#include "stats/two_rate_model.h"
+
+namespace flakebisect::bisect {
+
+double DosePosterior::Shape::at(double share) const {
+  const double over = std::clamp((share - threshold) / (1.0 - threshold), 0.0, 1.0);
+  return std::max(floor, std::pow(over, power));
+}
+
+DosePosterior::DosePosterior() {
+  for (const double floor : {0.001, 0.1})
+    for (const auto& [power, threshold] : {std::pair{1.0, 0.0},
+                                           {1.5, 0.0},
+                                           {2.2, 0.0},
+                                           {3.0, 0.0},
+                                           {1.0, 0.2},
+                                           {1.0, 0.35},
+                                           {1.0, 0.5},
+                                           {1.0, 0.65}})
+      shapes_.push_back({power, threshold, floor});
+  for (double u = -5.5; u <= 6.0; u += 0.3) rates_.push_back(stats::inverse_logit(u));
+  log_likelihood_ = Eigen::ArrayXXd::Constant(static_cast<Eigen::Index>(shapes_.size()),
+                                              static_cast<Eigen::Index>(rates_.size()),
+                                              -std::log(static_cast<double>(shapes_.size() * rates_.size())));
+}
+
+void DosePosterior::add(double share, bool failed, double weight) {
+  for (std::size_t s = 0; s < shapes_.size(); ++s) {
+    const double dose = shapes_[s].at(share);
+    for (std::size_t r = 0; r < rates_.size(); ++r)
+      log_likelihood_(static_cast<Eigen::Index>(s), static_cast<Eigen::Index>(r)) +=
+          weight * (failed ? std::log(dose * rates_[r]) : std::log1p(-dose * rates_[r]));
+  }
+}
+
+double DosePosterior::log_marginal() const {
+  const double high = log_likelihood_.maxCoeff();
+  return high + std::log((log_likelihood_ - high).exp().sum());
+}
+
+void DosePosterior::predict(DoseWeights& weights) const {
+  Eigen::ArrayXXd posterior = (log_likelihood_ - log_likelihood_.maxCoeff()).exp();
+  posterior /= posterior.sum();
+  const Eigen::Map<const Eigen::ArrayXd> rates(rates_.data(), static_cast<Eigen::Index>(rates_.size()));
+  const Eigen::ArrayXd mean = (posterior.matrix() * rates.matrix()).array();
+  for (std::size_t i = 0; i < weights.rate.size(); ++i) {
+    weights.rate[i] = 0;
+    for (std::size_t s = 0; s < shapes_.size(); ++s)
+      weights.rate[i] += mean[static_cast<Eigen::Index>(s)] * shapes_[s].at(static_cast<double>(i) / 32.0);
+  }
+}
+
+}  // namespace flakebisect::bisect

@@ -1,0 +1,117 @@
+#include "bisect/engine_pairs.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "stats/log_math.h"
+
+namespace flakebisect::bisect {
+
+PairPosterior::PairPosterior(const Problem& problem) : place_(problem.candidates.size(), -1) {
+  std::vector<TestIndex> listed;
+  for (TestIndex i = 0; i < problem.candidates.size(); ++i)
+    if (problem.candidates[i].in_failing_run) listed.push_back(i);
+  if (listed.size() <= pair_pool) choose_pool(std::move(listed), Evidence(problem.candidates.size()));
+}
+
+void PairPosterior::choose_pool(std::vector<TestIndex> pool, const Evidence& evidence) {
+  pool_ = std::move(pool);
+  std::sort(pool_.begin(), pool_.end());
+  std::fill(place_.begin(), place_.end(), -1);
+  for (std::size_t i = 0; i < pool_.size(); ++i) place_[pool_[i]] = static_cast<std::int32_t>(i);
+  counts_.assign(pool_.size() < 2 ? 0 : pool_.size() * (pool_.size() - 1) / 2, {});
+  all_failures_ = all_passes_ = 0;
+  for (const auto& [bits, arm] : evidence.arms()) {
+    const std::vector<TestIndex> tests = to_tests(bits);
+    if (arm.failures > 0) add(tests, true, arm.failures);
+    if (arm.passes > 0) add(tests, false, arm.passes);
+  }
+}
+
+void PairPosterior::add(const std::vector<TestIndex>& ran, bool failed, double weight) {
+  const auto halves = std::max(1U, static_cast<std::uint32_t>(std::lround(2 * weight)));
+  (failed ? all_failures_ : all_passes_) += halves;
+  std::vector<std::size_t> places;
+  for (const TestIndex test : ran)
+    if (place_[test] >= 0) places.push_back(static_cast<std::size_t>(place_[test]));
+  std::sort(places.begin(), places.end());
+  for (std::size_t a = 1; a < places.size(); ++a) {
+    PairCounts* row = counts_.data() + PairWeights::pair_index(places[a], 0);
+    for (std::size_t b = 0; b < a; ++b) (failed ? row[places[b]].failures : row[places[b]].passes) += halves;
+  }
+}
+
+double PairPosterior::weigh(const stats::TwoRateModel& model, double log_prior_of_one, PairWeights& w) const {
+  w.pool = pool_;
+  w.place = place_;
+  w.classes.clear();
+  w.class_of.resize(counts_.size());
+  // With very many runs neighbouring counts share a class, which bounds the table.
+  unsigned shift = 0;
+  while (static_cast<double>((all_failures_ >> shift) + 1) * ((all_passes_ >> shift) + 1) > 4e6) ++shift;
+  const std::size_t columns = (all_passes_ >> shift) + 1;
+  const std::size_t cells = ((all_failures_ >> shift) + 1) * columns;
+  if (class_at_.size() < cells) {
+    class_at_.resize(cells);
+    round_at_.resize(cells, 0);
+  }
+  ++round_;
+  double high = stats::minus_infinity;
+  for (std::size_t pair = 0; pair < counts_.size(); ++pair) {
+    const PairCounts& counts = counts_[pair];
+    const std::size_t cell = (counts.failures >> shift) * columns + (counts.passes >> shift);
+    if (round_at_[cell] != round_) {
+      round_at_[cell] = round_;
+      class_at_[cell] = static_cast<std::uint32_t>(w.classes.size());
+      const stats::RateSummary summary =
+          model.evaluate(counts.failures / 2.0, counts.passes / 2.0, 0, polluter_cells);
+      PairClass made;
+      made.log_marginal = log_prior_of_one + summary.log_marginal;
+      made.in = summary.active_rate;
+      made.out = summary.inactive_rate;
+      high = std::max(high, made.log_marginal);
+      w.classes.push_back(made);
+    }
+    w.class_of[pair] = class_at_[cell];
+  }
+  return high;
+}
+
+void normalise_pairs(PairWeights& w, double high) {
+  std::vector<double> out_entropy(w.classes.size());
+  for (std::size_t c = 0; c < w.classes.size(); ++c) {
+    PairClass& one = w.classes[c];
+    one.weight = std::exp(one.log_marginal - high);
+    out_entropy[c] = one.weight * stats::binary_entropy(one.out);
+    one.fail_step = one.weight * (one.in - one.out);
+    one.entropy_step = one.weight * stats::binary_entropy(one.in) - out_entropy[c];
+  }
+  w.total = w.alone_fail = w.alone_entropy = 0;
+  std::vector<std::size_t> size(w.classes.size(), 0);
+  for (const std::uint32_t c : w.class_of) ++size[c];
+  for (std::size_t c = 0; c < w.classes.size(); ++c) {
+    const auto pairs = static_cast<double>(size[c]);
+    w.total += pairs * w.classes[c].weight;
+    w.alone_fail += pairs * w.classes[c].weight * w.classes[c].out;
+    w.alone_entropy += pairs * out_entropy[c];
+  }
+  // The few heaviest pairs, for answers.
+  constexpr std::size_t kept = 8;
+  w.best.clear();
+  double least = 0;
+  std::size_t pair = 0;
+  for (std::size_t a = 1; a < w.pool.size(); ++a)
+    for (std::size_t b = 0; b < a; ++b, ++pair) {
+      const double weight = w.classes[w.class_of[pair]].weight;
+      if (weight <= least) continue;
+      const auto better = [&](const PairWeights::Best& x, double value) {
+        return w.classes[x.pair_class].weight >= value;
+      };
+      const auto where = std::lower_bound(w.best.begin(), w.best.end(), weight, better);
+      w.best.insert(where, {w.pool[b], w.pool[a], w.class_of[pair]});
+      if (w.best.size() > kept) w.best.pop_back();
+      if (w.best.size() == kept) least = w.classes[w.best.back().pair_class].weight;
+    }
+}
+
+}  // namespace flakebisect::bisect

@@ -1,0 +1,88 @@
+#pragma once
+
+/// The posterior in the form that choosing a probe, confirming and reporting need: each explanation's weight
+/// and the failure rates it predicts.
+
+#include <Eigen/Core>
+#include <array>
+#include <cstdint>
+#include <vector>
+
+#include "bisect/engine.h"
+#include "stats/log_math.h"
+
+namespace flakebisect::bisect {
+
+/// Prior probabilities of the kinds; sources in docs/statistics.md. Kinds that cannot hold (no state-setter
+/// known, fewer than two candidates) are left out and the others share what they had.
+struct KindPriors {
+  double self = 0.38;       ///< one rate, with and without the others
+  double amplified = 0.03;  ///< also self: fails alone at half its rate or more, some test raises it
+  double polluter = 0.46;
+  double pair = 0.06;  ///< two tests needed together
+  double brittle = 0.05;
+  double cumulative = 0.03;
+  double gone = 0.03;  ///< it failed once; it will not again
+};
+
+/// Explanations of one form, one for each candidate: what a probe with and without the candidate does.
+struct CandidateWeights {
+  Eigen::ArrayXd weight, in, out;  ///< posterior weight; failure rates with and without the candidate
+  void resize(Eigen::Index n) { weight = in = out = Eigen::ArrayXd::Zero(n); }
+};
+
+/// Pairs that share their counts share everything: weight, rates, and what they add to a prediction.
+struct PairClass {
+  double log_marginal = stats::minus_infinity;
+  double weight = 0;  ///< of each pair of the class
+  double in = 0, out = 0;
+  double fail_step = 0;     ///< weight * (in - out)
+  double entropy_step = 0;  ///< weight * (entropy of in - entropy of out)
+};
+
+struct PairWeights {
+  std::vector<TestIndex> pool;          ///< ascending; pairs are of these
+  std::vector<std::int32_t> place;      ///< per candidate: place in the pool, -1 where not in it
+  std::vector<std::uint32_t> class_of;  ///< per pair, see pair_index()
+  std::vector<PairClass> classes;
+  double total = 0;
+  double alone_fail = 0, alone_entropy = 0;  ///< sums over all pairs of weight * out, weight * entropy(out)
+  struct Best {
+    TestIndex first, second;
+    std::uint32_t pair_class;
+  };
+  std::vector<Best> best;  ///< the heaviest few, best first
+
+  /// a > b.
+  static std::size_t pair_index(std::size_t a, std::size_t b) { return a * (a - 1) / 2 + b; }
+};
+
+/// The leak: the more ran before, the more failures.
+struct DoseWeights {
+  double weight = 0;
+  /// Predicted failure rate when a share of the list ran: one value each at shares 0, 1/32, ..., 1.
+  std::array<double, 33> rate{};
+  double rate_at(double share) const {
+    const double position = 32.0 * (share < 0 ? 0 : share > 1 ? 1 : share);
+    const auto below = static_cast<std::size_t>(position < 31 ? position : 31);
+    const double t = position - static_cast<double>(below);
+    return rate[below] + t * (rate[below + 1] - rate[below]);
+  }
+};
+
+/// All weights together sum to 1.
+struct Weights {
+  double self = 0;  ///< one rate for every list
+  double self_rate = 0;
+  double gone = 0;
+  double gone_rate = 0;
+  CandidateWeights polluter;
+  CandidateWeights amplified;  ///< 'self, raised by this test'
+  CandidateWeights brittle;    ///< 'this test sets the state that the victim needs'
+  PairWeights pairs;
+  DoseWeights dose;
+
+  double self_total() const { return self + amplified.weight.sum(); }
+};
+
+}  // namespace flakebisect::bisect
