@@ -165,10 +165,20 @@ std::string source(const Report& report) {
   return out + "</dl>\n";
 }
 
+/// The report with only those probes that the page draws: a long search would make it too big for a browser.
+Report drawn_part(const Report& report) {
+  const auto shown = shown_probes(report, most_drawn_probes);
+  if (shown.left_out == 0) return report;
+  Report part = report;
+  part.probes.clear();
+  for (const auto index : shown.indices) part.probes.push_back(report.probes[index]);
+  return part;
+}
+
 /// JSON for a script element: nothing in it can end the element or start a comment.
 std::string embedded_json(const Report& report) {
   std::string out;
-  for (const char c : render_json(report)) {
+  for (const char c : render_json(drawn_part(report))) {
     if (c == '<' || c == '>' || c == '&')
       out += fmt::format("\\u{:04x}", static_cast<unsigned>(c));
     else

@@ -194,7 +194,7 @@ ShownProbes shown_probes(const Report& report, std::size_t most) {
 }
 
 std::string html_probe_chart(const Report& report) {
-  const auto shown = shown_probes(report, 600);
+  const auto shown = shown_probes(report, most_drawn_probes);
   const auto count = report.candidate_tests.size();
   if (shown.indices.empty() || count == 0) return {};
   // As many rows as can be told apart; a row counts as run where any of its tests ran.
@@ -231,7 +231,7 @@ std::string html_probe_chart(const Report& report) {
     out += fmt::format(
         "<g class=\"probe {}{}\" data-probe=\"{}\"><title>Probe {}{}: {} test{} before it, {}, {}</title>"
         "<rect class=\"hit\" x=\"{:.1f}\" y=\"{:.1f}\" width=\"{:.1f}\" height=\"{:.1f}\"/>",
-        outcome_class(probe.outcome), probe.purpose == Purpose::search ? "" : " confirm", shown.indices[i],
+        outcome_class(probe.outcome), probe.purpose == Purpose::search ? "" : " confirm", i,
         shown.indices[i] + 1, purpose, probe.ran.size(), probe.ran.size() == 1 ? "" : "s",
         outcome_words(probe.outcome), format_seconds(probe.seconds), x, top, bar, height + 18);
     if (!path.empty()) out += fmt::format("<path class=\"ran\" d=\"{}\"/>", path);

@@ -39,6 +39,9 @@ std::string html_rate_chart(const Report& report);
 /// The search as a tree of nested details: history, each time another explanation led, confirmation, verdict.
 std::string html_story(const Report& report);
 
+/// More probes than this are not drawn, nor embedded in the page: columns would be thinner than a pixel.
+constexpr std::size_t most_drawn_probes = 600;
+
 /// The probes a chart shows: all, or where there are too many, the first and the last ones.
 struct ShownProbes {
   std::vector<std::size_t> indices;  ///< into Report::probes

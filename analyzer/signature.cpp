@@ -6,6 +6,7 @@
 #include <array>
 #include <csignal>
 #include <cstring>
+#include <optional>
 
 #include "analyzer/report_escape.h"
 #include "analyzer/signature_frames.h"
@@ -171,9 +172,38 @@ std::string signal_name(int number) {
   return name != nullptr ? fmt::format("SIG{}", name) : fmt::format("signal {}", number);
 }
 
+/// The number behind `mark`, where the line has one.
+std::optional<int> number_after(std::string_view line, std::string_view mark) {
+  const auto at = line.find(mark);
+  if (at == std::string_view::npos) return std::nullopt;
+  line.remove_prefix(at + mark.size());
+  const auto number = take_number(line);
+  if (!number || *number > 255) return std::nullopt;
+  return static_cast<int>(*number);
+}
+
+/// How the process ended, where the text is what our runners say of a test that took its process with it or
+/// never ended. Statuses and signals matter there, so these numbers must not be masked.
+std::optional<Signature> process_end(const std::vector<std::string_view>& lines) {
+  const auto first = std::find_if(lines.begin(), lines.end(), [](auto line) { return !trim(line).empty(); });
+  if (first == lines.end()) return std::nullopt;
+  const auto line = trim(*first);
+  if (starts_with(line, "the test did not end within its time limit") || starts_with(line, "the test hangs"))
+    return timeout_signature();
+  const bool about_process = starts_with(line, "process ") ||
+                             starts_with(line, "the process that ran the test ") ||
+                             starts_with(line, "died with ") || starts_with(line, "ended with ") ||
+                             starts_with(line, "was killed by ");
+  if (!about_process) return std::nullopt;
+  if (const auto number = number_after(line, "signal ")) return crash_signature(*number);
+  if (const auto status = number_after(line, "exit status ")) return exit_signature(*status);
+  return std::nullopt;
+}
+
 }  // namespace
 
 Signature failure_signature(std::string_view traceback, std::string_view test_id) {
+  if (const auto ended = process_end(split_lines(traceback.substr(0, 4096)))) return *ended;
   const auto lines = section_of(split_lines(traceback), test_id);
   auto parsed = parse_pytest_failure(lines);
   if (!parsed) parsed = parse_python_traceback(lines);

@@ -206,3 +206,32 @@ TEST_CASE("SARIF says where, what and with which fingerprint") {
   const auto message = hostile["runs"][0]["results"][0]["message"]["text"].get<std::string>();
   CHECK(count(message, "\\[x|http") > 0);
 }
+
+TEST_CASE("a large search stays a page that a browser can show") {
+  Report report = report_samples::polluter();
+  report.candidate_tests.clear();
+  for (int i = 0; i < 5000; ++i)
+    report.candidate_tests.push_back("package.module_" + std::to_string(i) + ".Class.test");
+  report.probes.clear();
+  report.evolution.clear();
+  report.explanations.clear();
+  for (std::uint64_t made = 0; made < 1500; ++made) {
+    ReportProbe probe;
+    // Every other test, from another start each time: the worst case for the drawing.
+    for (std::uint32_t test = static_cast<std::uint32_t>(made % 2); test < 2000; test += 2)
+      probe.ran.push_back(test);
+    probe.outcome = made % 7 == 0 ? flakebisect::bisect::Outcome::fail : flakebisect::bisect::Outcome::pass;
+    report.probes.push_back(std::move(probe));
+    std::vector<flakebisect::bisect::Explanation> leading;
+    for (std::uint32_t i = 0; i < 20; ++i)
+      leading.push_back(
+          {Kind::polluter, {static_cast<std::uint32_t>((made * 37 + i) % 2000)}, 1.0 / (i + 2)});
+    add_posterior_step(report, made + 1, leading);
+  }
+  const auto page = render_html(report);
+  CHECK(count(page, "data-probe=") == 600);
+  CHECK(count(page, "data-probe=\"599\"") == 1);
+  CHECK(count(page, ", 900 in the middle left out") == 1);
+  INFO(page.size());
+  CHECK(page.size() < 12U << 20U);
+}

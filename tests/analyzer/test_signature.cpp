@@ -199,6 +199,21 @@ TEST_CASE("crashes, statuses and time limits have signatures") {
   CHECK_FALSE(same_failure(crash_signature(SIGSEGV), timeout_signature()));
 }
 
+TEST_CASE("what the runners say of a process that ended is told apart by signal and status") {
+  const auto text = [](const std::string& said) {
+    return signature_text(failure_signature(said, "tests.m.C.t"));
+  };
+  CHECK(text("process died with signal 9 (Killed) while the test ran") == "killed by SIGKILL");
+  CHECK(text("the process that ran the test ended during it: was killed by signal 11 (Segmentation fault)") ==
+        "killed by SIGSEGV");
+  CHECK(text("process ended with exit status 3 while the test ran") == "exit status 3");
+  CHECK(text("ended with exit status 1") == "exit status 1");
+  CHECK(text("the test did not end within its time limit") == "time limit");
+  CHECK(text("the test hangs: the limit of 3 seconds passed") == "time limit");
+  // Other words stay words.
+  CHECK(text("signal 9 was lost") == "failure: signal <n> was lost");
+}
+
 TEST_CASE("cut-off and hostile tracebacks give something") {
   for (const auto* name : {"python_Plain_test_during", "pytest_long", "pytest_short", "java", "go_panic",
                            "rust", "testtools_output", "cpp_asan", "python_Plain_test_group"}) {
