@@ -303,6 +303,18 @@ class Server:
             self.run_tests(wanted)
         self.done(nonce)
 
+    def handle_text(self, whole):
+        """False: the conversation is over. What is no valid message is ignored."""
+        try:
+            message = json.loads(whole)
+            wanted = message.get("tests") or []
+        except (ValueError, AttributeError):
+            return True
+        needs_nonce = message.get("msg") in ("List", "Run", "Cancel")
+        if needs_nonce and ("nonce" not in message or not isinstance(wanted, list)):
+            return True
+        return self.handle(message)
+
     def handle(self, message):
         kind = message.get("msg")
         if kind == "Hello":
@@ -365,10 +377,14 @@ class Server:
         for test_id, mime, name, chunk, eof in read_packets(lambda: os.read(0, 65536)):
             if test_id != "testrepository-rpc":
                 continue
-            content[name] = content.get(name, b"") + chunk
+            first_mime, so_far = content.get(name, (mime, b""))
+            content[name] = first_mime, so_far + chunk
             if not eof:
                 continue
-            if not self.handle(json.loads(content.pop(name))):
+            first_mime, whole = content.pop(name)
+            if (first_mime or "").split(";")[0].strip() != "application/json":
+                continue
+            if not self.handle_text(whole):
                 break
         else:
             while mode.get("ignores_end"):
