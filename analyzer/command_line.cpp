@@ -5,9 +5,11 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
 #include <cstdlib>
 #include <numeric>
 #include <string_view>
+#include <typeinfo>
 
 #include "analyzer/exit_status.h"
 
@@ -47,6 +49,20 @@ bool takes_value(const std::string& word) {
   return std::find(options.begin(), options.end(), word) != options.end();
 }
 
+/// Boost reads "-1" for an unsigned number as its largest value.
+void refuse_negative_counts(const po::parsed_options& parsed, const po::options_description& options) {
+  for (const auto& option : parsed.options) {
+    const auto* known = options.find_nothrow(option.string_key, false);
+    if (known == nullptr || option.value.empty() || option.value[0].empty() || option.value[0][0] != '-')
+      continue;
+    const auto* typed = dynamic_cast<const po::typed_value_base*>(known->semantic().get());
+    if (typed != nullptr && typed->value_type() == typeid(std::uint64_t)) {
+      throw UsageError("--" + option.string_key + " takes a whole number that is not negative, not '" +
+                       option.value[0] + "'");
+    }
+  }
+}
+
 }  // namespace
 
 po::options_description common_options() {
@@ -69,12 +85,13 @@ po::variables_map parse_options(const std::vector<std::string>& args, const po::
   namespace style = po::command_line_style;
   po::variables_map values;
   try {
-    po::store(po::command_line_parser(args)
-                  .options(options)
-                  .positional(positional)
-                  .style(style::unix_style & ~style::allow_guessing)
-                  .run(),
-              values);
+    const auto parsed = po::command_line_parser(args)
+                            .options(options)
+                            .positional(positional)
+                            .style(style::unix_style & ~style::allow_guessing)
+                            .run();
+    refuse_negative_counts(parsed, options);
+    po::store(parsed, values);
     po::notify(values);
   } catch (const po::unknown_option& error) {
     const std::string name = error.get_option_name();

@@ -28,6 +28,10 @@ TEST_CASE("an unknown option suggests the nearest one") {
 }
 
 TEST_CASE("options that make no sense are refused") {
+  for (const char* option : {"--jobs", "--max-probes", "--seed"}) {
+    bool asked = false;
+    CHECK_THROWS_WITH(parse_bisect_options({option, "-1"}, asked), Contains(option));
+  }
   bool help = false;
   CHECK_THROWS_WITH(parse_bisect_options({"--confidence", "1"}, help), Contains("--confidence"));
   CHECK_THROWS_WITH(parse_bisect_options({"--confidence", "nan"}, help), Contains("--confidence"));

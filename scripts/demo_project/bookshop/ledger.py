@@ -1,32 +1,41 @@
 """The day's takings, written down as the tills report them.
 
 Takings are spread over shards, each with a lock of its own, so that two tills seldom wait for one another. A sale is
-counted once its line is in the journal. The journal commits in groups: it waits a moment so that one write serves all
-sales that arrive meanwhile.
+counted once its line is in the journal. The journal commits in groups: a till waits for the others' lines for a moment,
+so that one write serves them all.
 """
 import threading
-import time
 
 SHARDS = 30
 
 
 class Journal:
-    def __init__(self, path, commit_delay_seconds):
+    """Lines of sales. Commits once every till that is signed on has a line waiting, or after the longest wait."""
+
+    def __init__(self, path, tills, longest_wait_seconds):
         self._path = path
-        self._delay = commit_delay_seconds
-        self._lock = threading.Lock()
+        self._tills = tills
+        self._longest_wait = longest_wait_seconds
+        self._changed = threading.Condition()
         self._waiting = []
+        self._groups_written = 0
 
     def commit(self, line):
         """Returns when the line is in the file."""
-        with self._lock:
+        with self._changed:
             self._waiting.append(line)
-        time.sleep(self._delay)
-        with self._lock:
-            if self._waiting:
-                with open(self._path, "a", encoding="utf-8") as file:
-                    file.writelines(f"{each}\n" for each in self._waiting)
-                self._waiting.clear()
+            mine = self._groups_written
+            if len(self._waiting) >= self._tills:
+                self._write()
+            elif not self._changed.wait_for(lambda: self._groups_written > mine, self._longest_wait):
+                self._write()
+
+    def _write(self):
+        with open(self._path, "a", encoding="utf-8") as file:
+            file.writelines(f"{each}\n" for each in self._waiting)
+        self._waiting.clear()
+        self._groups_written += 1
+        self._changed.notify_all()
 
 
 class Shard:
@@ -36,8 +45,8 @@ class Shard:
 
 
 class Ledger:
-    def __init__(self, path, commit_delay_seconds=0.025):
-        self._journal = Journal(path, commit_delay_seconds)
+    def __init__(self, path, tills=1, longest_wait_seconds=0.5):
+        self._journal = Journal(path, tills, longest_wait_seconds)
         self._shards = [Shard() for _ in range(SHARDS)]
 
     def record(self, order_id, cents):
