@@ -13,9 +13,6 @@ using nlohmann::json;
 
 namespace {
 
-const std::vector<std::string> report_formats = {"json", "markdown", "text",  "html",
-                                                 "jira", "dot",      "junit", "sarif"};
-
 po::options_description bisect_options() {
   po::options_description options("What to explain");
   // clang-format off
@@ -58,7 +55,7 @@ po::options_description bisect_options() {
   output.add_options()
     ("session", po::value<std::string>()->value_name("FILE"),
      "the SQLite file of sessions (default: .flakebisect/sessions.sqlite under the directory)");
-  for (const auto& format : report_formats) {
+  for (const auto& format : report_format_names()) {
     output.add_options()(format.c_str(), po::value<std::string>()->value_name("FILE"),
                          ("write a report in this format (-: standard output)"));
   }
@@ -82,6 +79,12 @@ void check_regex(const std::string& text, const std::string& option) {
 }
 
 }  // namespace
+
+const std::vector<std::string>& report_format_names() {
+  static const std::vector<std::string> names = {"json", "markdown", "text",  "html",
+                                                 "jira", "dot",      "junit", "sarif"};
+  return names;
+}
 
 BisectOptions parse_bisect_options(const std::vector<std::string>& args, bool& help) {
   const auto description = bisect_options();
@@ -124,7 +127,7 @@ BisectOptions parse_bisect_options(const std::vector<std::string>& args, bool& h
   options.seed = values["seed"].as<std::uint64_t>();
   options.session = optional_value<std::string>(values, "session");
   std::size_t to_stdout = 0;
-  for (const auto& format : report_formats) {
+  for (const auto& format : report_format_names()) {
     if (const auto file = optional_value<std::string>(values, format.c_str())) {
       options.reports.push_back({format, *file});
       if (*file == "-") ++to_stdout;

@@ -25,6 +25,11 @@ struct UsageError : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+/// The session named on the command line does not exist (exit status 5).
+struct MissingSession : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
 /// Something that was to be written could not be (exit status 1).
 struct OutputError : std::runtime_error {
   using std::runtime_error::runtime_error;

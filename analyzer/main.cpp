@@ -1,5 +1,5 @@
-#include <cstdio>
+#include "analyzer/commands.h"
 
-int main() {
-  return std::puts("flakebisect " FLAKEBISECT_VERSION) < 0 ? 1 : 0;
+int main(int argc, char** argv) {
+  return flakebisect::analyzer::run_program({argv + (argc > 0 ? 1 : 0), argv + argc});
 }

@@ -193,6 +193,7 @@ LoopResult run_probe_loop(bisect::Engine& engine, const std::vector<std::unique_
       request.time_limit_seconds = settings.probe_limit_seconds;
       request.test_limit_seconds = settings.test_limit_seconds;
       request.fresh_process = probe->fresh_process;
+      request.hang_is_failure = settings.hang_is_failure;
       slot->start(std::move(*probe), std::move(request));
       busy = true;
     }

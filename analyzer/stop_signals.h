@@ -6,8 +6,18 @@
 
 namespace flakebisect::analyzer {
 
-/// From now on SIGINT and SIGTERM set the returned flag to their number instead of ending the process, and
-/// SIGPIPE is ignored (a write to a closed pipe fails instead). The flag lives as long as the process.
-const std::atomic<int>& catch_stop_signals();
+struct StopSignals {
+  std::atomic<int> number{0};          ///< of the signal that came; 0: none
+  std::atomic<bool> requested{false};  ///< the same as a flag, for runners
+};
+
+/// Thrown where a signal came before there was anything to report; main() turns it into status 128 + number.
+struct Interrupted {
+  int signal;
+};
+
+/// From now on SIGINT and SIGTERM set the returned flags instead of ending the process, and SIGPIPE is ignored (a
+/// write to a closed pipe fails instead). The flags live as long as the process.
+const StopSignals& catch_stop_signals();
 
 }  // namespace flakebisect::analyzer

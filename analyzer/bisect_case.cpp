@@ -1,0 +1,64 @@
+#include "analyzer/bisect_case.h"
+
+#include <nlohmann/json.hpp>
+
+namespace flakebisect::analyzer {
+
+using nlohmann::json;
+
+std::string case_to_json(const BisectCase& bisect_case) {
+  json candidates = json::array();
+  for (std::size_t i = 0; i < bisect_case.candidates.size(); ++i) {
+    const auto& facts = bisect_case.candidate_facts[i];
+    candidates.push_back({{"id", bisect_case.candidates[i]},
+                          {"seconds", facts.seconds},
+                          {"in_failing_run", facts.in_failing_run},
+                          {"weight", facts.weight}});
+  }
+  return json{{"run_id", bisect_case.run_id},
+              {"worker", bisect_case.worker},
+              {"victim", bisect_case.victim},
+              {"position", bisect_case.position},
+              {"worker_tests", bisect_case.worker_tests},
+              {"candidates", candidates},
+              {"victim_seconds", bisect_case.victim_seconds},
+              {"victim_longest_seconds", bisect_case.victim_longest_seconds},
+              {"startup_seconds", bisect_case.startup_seconds},
+              {"victim_status", bisect_case.victim_status},
+              {"traceback", bisect_case.traceback},
+              {"history_runs", bisect_case.history_runs},
+              {"history_failures", bisect_case.history_failures},
+              {"history_other_failures", bisect_case.history_other_failures},
+              {"other_failed", bisect_case.other_failed},
+              {"warnings", bisect_case.warnings}}
+      .dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
+BisectCase case_from_json(const std::string& text) {
+  const json object = json::parse(text);
+  BisectCase result;
+  object.at("run_id").get_to(result.run_id);
+  object.at("worker").get_to(result.worker);
+  object.at("victim").get_to(result.victim);
+  object.at("position").get_to(result.position);
+  object.at("worker_tests").get_to(result.worker_tests);
+  for (const auto& candidate : object.at("candidates")) {
+    result.candidates.push_back(candidate.at("id").get<std::string>());
+    result.candidate_facts.push_back({candidate.at("seconds").get<double>(),
+                                      candidate.at("in_failing_run").get<bool>(),
+                                      candidate.at("weight").get<double>()});
+  }
+  object.at("victim_seconds").get_to(result.victim_seconds);
+  object.at("victim_longest_seconds").get_to(result.victim_longest_seconds);
+  object.at("startup_seconds").get_to(result.startup_seconds);
+  object.at("victim_status").get_to(result.victim_status);
+  object.at("traceback").get_to(result.traceback);
+  object.at("history_runs").get_to(result.history_runs);
+  object.at("history_failures").get_to(result.history_failures);
+  object.at("history_other_failures").get_to(result.history_other_failures);
+  object.at("other_failed").get_to(result.other_failed);
+  object.at("warnings").get_to(result.warnings);
+  return result;
+}
+
+}  // namespace flakebisect::analyzer

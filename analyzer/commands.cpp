@@ -1,0 +1,120 @@
+#include "analyzer/commands.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <exception>
+
+#include "analyzer/command_line.h"
+#include "analyzer/exit_status.h"
+#include "analyzer/session_store.h"
+#include "bisect/runner.h"
+#include "analyzer/stop_signals.h"
+#include "repo_reader/config.h"
+#include "repo_reader/input_error.h"
+
+namespace flakebisect::analyzer {
+
+namespace {
+
+int command_help(const Arguments& args) {
+  if (!args.empty()) {
+    for (const auto& command : commands()) {
+      if (args[0] == command.name && command.run != command_help) return command.run({"--help"});
+    }
+  }
+  std::puts(
+      "flakebisect explains flaky tests: why did this test fail in that run?\n"
+      "\n"
+      "Usage: flakebisect [OPTIONS]                    bisect the latest run in which a test failed\n"
+      "       flakebisect --run-id 1615 --worker worker-0\n"
+      "       flakebisect COMMAND [OPTIONS]\n"
+      "\n"
+      "Commands:");
+  for (const auto& command : commands()) std::printf("  %-14s%s\n", command.name, command.summary);
+  std::puts(
+      "\n'flakebisect COMMAND --help' shows the options of a command; 'flakebisect --version' the version.");
+  return exit_ok;
+}
+
+int fail(int status, const std::string& message) {
+  std::fflush(stdout);
+  std::fprintf(stderr, "flakebisect: %s\n", message.c_str());
+  return status;
+}
+
+int dispatch(Arguments args) {
+  if (args.size() == 1 && args[0] == "--version") {
+    std::puts("flakebisect " FLAKEBISECT_VERSION);
+    return exit_ok;
+  }
+  const auto word = take_command_word(args);
+  const auto& all = commands();
+  const std::string name = word.value_or("bisect");
+  const auto found =
+      std::find_if(all.begin(), all.end(), [&](const Command& command) { return name == command.name; });
+  if (found == all.end()) {
+    std::vector<std::string> names;
+    for (const auto& command : all) names.emplace_back(command.name);
+    const auto suggestion = nearest(name, names);
+    throw UsageError("unknown command '" + name + "'" +
+                     (suggestion ? "; did you mean '" + *suggestion + "'?" : "; see 'flakebisect help'"));
+  }
+  if (!word && args.size() == 1 && (args[0] == "--help" || args[0] == "-h")) return command_help({});
+  return found->run(args);
+}
+
+/// Standard output and error are flushed and checked: a full disk must not look like success.
+int check_streams(int status) {
+  errno = 0;
+  if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0) {
+    const int reason = errno;
+    std::fprintf(stderr, "flakebisect: cannot write to standard output: %s\n",
+                 reason != 0 ? std::strerror(reason) : "an earlier write failed");
+    return exit_internal_error;
+  }
+  if (std::fflush(stderr) != 0 || std::ferror(stderr) != 0) return exit_internal_error;
+  return status;
+}
+
+}  // namespace
+
+const std::vector<Command>& commands() {
+  static const std::vector<Command> all = {
+      {"list", "print the tests a worker ran, in execution order", command_list},
+      {"sessions", "list, show, export and delete stored sessions", command_sessions},
+      {"help", "show this help, or a command's", command_help},
+  };
+  return all;
+}
+
+int run_program(Arguments args) {
+  int status = exit_internal_error;
+  try {
+    status = dispatch(std::move(args));
+  } catch (const UsageError& error) {
+    status = fail(exit_usage, error.what());
+  } catch (const repo_reader::InputError& error) {
+    status = fail(exit_bad_input, error.what());
+  } catch (const repo_reader::ConfigError& error) {
+    status = fail(exit_bad_input, error.what());
+  } catch (const Interrupted& interrupted) {
+    status = fail(128 + interrupted.signal, "interrupted before the first probe; nothing was lost");
+  } catch (const MissingSession& error) {
+    status = fail(exit_bad_input, error.what());
+  } catch (const bisect::CannotRun& error) {
+    status = fail(exit_cannot_run, error.what());
+  } catch (const SessionError& error) {
+    status = fail(exit_internal_error, error.what());
+  } catch (const OutputError& error) {
+    status = fail(exit_internal_error, error.what());
+  } catch (const std::exception& error) {
+    status = fail(exit_internal_error,
+                  std::string("internal error: ") + error.what() +
+                      "\nThis is a defect of flakebisect; please report it with the command line.");
+  }
+  return check_streams(status);
+}
+
+}  // namespace flakebisect::analyzer
