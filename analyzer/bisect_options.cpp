@@ -81,8 +81,7 @@ void check_regex(const std::string& text, const std::string& option) {
 }  // namespace
 
 const std::vector<std::string>& report_format_names() {
-  static const std::vector<std::string> names = {"json", "markdown", "text",  "html",
-                                                 "jira", "dot",      "junit", "sarif"};
+  static const std::vector<std::string> names = {"json", "markdown", "text", "jira", "dot", "junit", "sarif"};
   return names;
 }
 

@@ -82,7 +82,9 @@ int check_streams(int status) {
 
 const std::vector<Command>& commands() {
   static const std::vector<Command> all = {
+      {"bisect", "explain why a test failed in a stored run (the default)", command_bisect},
       {"list", "print the tests a worker ran, in execution order", command_list},
+      {"resume", "go on with a session that has no verdict yet", command_resume},
       {"sessions", "list, show, export and delete stored sessions", command_sessions},
       {"help", "show this help, or a command's", command_help},
   };

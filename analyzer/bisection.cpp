@@ -1,0 +1,332 @@
+#include "analyzer/bisection.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <cstdio>
+#include <regex>
+
+#include "analyzer/exit_status.h"
+#include "analyzer/report_json.h"
+#include "analyzer/report_text.h"
+#include "analyzer/report_writer.h"
+#include "analyzer/signature.h"
+#include "analyzer/status_view.h"
+#include "analyzer/stop_signals.h"
+#include "bisect/engine.h"
+
+namespace flakebisect::analyzer {
+
+namespace {
+
+using bisect::Engine;
+using bisect::Kind;
+using bisect::Outcome;
+using bisect::Source;
+
+/// The posterior's evolution is thinned to this many steps.
+constexpr std::size_t most_evolution_steps = 400;
+constexpr std::size_t leaders_shown = 8;
+
+double now_seconds() {
+  return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
+}
+
+/// A resumed search must not draw the random choices of its first part again.
+std::uint64_t seed_for(std::uint64_t seed, std::size_t earlier) {
+  return earlier == 0 ? seed : seed ^ (0x9e3779b97f4a7c15ULL * (static_cast<std::uint64_t>(earlier) + 1));
+}
+
+Engine make_engine(const Bisection& bisection, std::size_t earlier_probes) {
+  bisect::Problem problem;
+  problem.candidates = bisection.facts.candidate_facts;
+  problem.victim_seconds = bisection.facts.victim_seconds;
+  problem.startup_seconds = bisection.facts.startup_seconds;
+  bisect::EngineOptions options;
+  options.confidence = bisection.options.confidence;
+  options.seed = seed_for(bisection.options.seed, earlier_probes);
+  options.find_all = bisection.options.find_all;
+  options.find_cleaners = bisection.options.find_cleaners;
+  return Engine(std::move(problem), options);
+}
+
+/// Decides whether a failure is the one to explain.
+class Classifier {
+ public:
+  Classifier(const BisectCase& facts, const std::optional<std::string>& match)
+      : victim_(facts.victim), known_(!facts.traceback.empty()) {
+    if (match) pattern_ = std::regex(*match);
+    if (known_) expected_ = failure_signature(facts.traceback, facts.victim);
+  }
+
+  Classified operator()(const bisect::ProbeResult& result) const {
+    Classified classified;
+    if (result.end == bisect::VictimEnd::pass) {
+      classified.outcome = Outcome::pass;
+      return classified;
+    }
+    const auto signature = failure_signature(result.traceback, victim_);
+    classified.signature = signature_text(signature);
+    const bool same = pattern_ ? std::regex_search(result.traceback, *pattern_)
+                               : !known_ || same_failure(signature, expected_);
+    classified.outcome = same ? Outcome::fail : Outcome::other_failure;
+    return classified;
+  }
+
+ private:
+  std::string victim_;
+  bool known_;
+  Signature expected_;
+  std::optional<std::regex> pattern_;
+};
+
+/// What the loop gathers for the report.
+struct Gathered {
+  std::vector<ReportProbe> probes;
+  double test_seconds = 0;
+  std::uint64_t voids = 0;
+  std::uint64_t failures = 0;
+  std::uint64_t reordered = 0;
+};
+
+void gather(Gathered& gathered, const StoredObservation& stored) {
+  const auto& observation = stored.observation;
+  if (observation.source != Source::probe) return;
+  gathered.probes.push_back({observation.ran, observation.outcome, observation.purpose, observation.seconds});
+  gathered.test_seconds += observation.seconds;
+  if (observation.outcome == Outcome::void_probe) ++gathered.voids;
+  if (observation.outcome == Outcome::fail) ++gathered.failures;
+  if (observation.outcome != Outcome::void_probe && observation.ran != stored.asked) ++gathered.reordered;
+}
+
+/// Keeps at most most_evolution_steps steps: every second one goes when there are more.
+void thin(std::vector<PosteriorStep>& steps) {
+  if (steps.size() <= most_evolution_steps) return;
+  std::vector<PosteriorStep> kept;
+  for (std::size_t i = 0; i < steps.size(); i += 2) kept.push_back(std::move(steps[i]));
+  steps = std::move(kept);
+}
+
+std::string why_no_verdict(const Bisection& bisection, const LoopResult& loop, const bisect::Verdict& verdict) {
+  if (verdict.kind != Kind::inconclusive) return {};
+  switch (loop.end) {
+    case LoopEnd::stopped: return "The search was interrupted before it could decide.";
+    case LoopEnd::budget:
+      return fmt::format("The budget of {} ended before the evidence sufficed for a verdict at {} confidence.",
+                         format_seconds(bisection.options.budget_seconds.value_or(0)),
+                         format_probability(bisection.options.confidence));
+    case LoopEnd::max_probes:
+      return fmt::format("{} probes did not suffice for a verdict at {} confidence.", bisection.options.max_probes,
+                         format_probability(bisection.options.confidence));
+    case LoopEnd::finished: break;
+  }
+  return "No explanation that the search knows fits what was seen well enough to be named.";
+}
+
+int exit_status_of(const LoopResult& loop, const bisect::Verdict& verdict, int signal) {
+  if (verdict.kind != Kind::inconclusive && verdict.kind != Kind::not_reproduced && verdict.confirmed) return exit_ok;
+  if (loop.end == LoopEnd::stopped) return 128 + signal;
+  return verdict.kind == Kind::not_reproduced ? exit_not_reproduced : exit_inconclusive;
+}
+
+std::string state_of(int status) {
+  switch (status) {
+    case exit_ok: return "done";
+    case exit_not_reproduced: return "not-reproduced";
+    case exit_inconclusive: return "inconclusive";
+    default: return "interrupted";
+  }
+}
+
+void print_preamble(const Bisection& bisection) {
+  const auto& facts = bisection.facts;
+  std::string text = "victim   " + facts.victim + "\n";
+  if (!facts.run_id.empty()) {
+    text += fmt::format("run      {} on {}, test {} of {}\n", facts.run_id,
+                        facts.worker.empty() ? "its only worker" : facts.worker, facts.position, facts.worker_tests);
+    if (facts.history_runs != 0) {
+      text += fmt::format("history  failed like this in {} of {} other stored runs in which it ran{}\n",
+                          facts.history_failures, facts.history_runs,
+                          facts.history_other_failures == 0
+                              ? ""
+                              : fmt::format(", and differently in {}", facts.history_other_failures));
+    } else {
+      text += "history  no other stored run in which it ran\n";
+    }
+  }
+  if (!facts.traceback.empty()) {
+    text += "failure  " + signature_text(failure_signature(facts.traceback, facts.victim)) + "\n";
+  }
+  text += fmt::format("suspects {} test{} that ran before it\n", facts.candidates.size(),
+                      facts.candidates.size() == 1 ? "" : "s");
+  for (const auto& other : facts.other_failed) text += "also failed there: " + other + "\n";
+  text += "running  " + bisection.runners.front()->description() + "\n";
+  std::fputs(text.c_str(), stderr);
+  for (const auto& warning : facts.warnings) std::fprintf(stderr, "warning: %s\n", warning.c_str());
+}
+
+}  // namespace
+
+int run_bisection(Bisection& bisection) {
+  const auto& facts = bisection.facts;
+  const auto& options = bisection.options;
+  const auto& stop = catch_stop_signals();
+  const auto earlier_probes = static_cast<std::size_t>(
+      std::count_if(bisection.earlier.begin(), bisection.earlier.end(),
+                    [](const StoredObservation& stored) { return stored.observation.source == Source::probe; }));
+  Engine engine = make_engine(bisection, earlier_probes);
+  Gathered gathered;
+  Report report;
+  report.victim = facts.victim;
+  report.run_id = facts.run_id;
+  report.worker = facts.worker;
+  report.position = facts.position;
+  report.candidate_tests = facts.candidates;
+  report.history = {facts.history_runs, facts.history_failures};
+  report.environment = bisection.environment;
+  report.session = fmt::format("{}#{}", bisection.store->path(), bisection.session);
+  report.seed = options.seed;
+  report.warnings = facts.warnings;
+  report.version = FLAKEBISECT_VERSION;
+
+  const auto step = [&] {
+    add_posterior_step(report, gathered.probes.size(), engine.leading(leaders_shown));
+    thin(report.evolution);
+  };
+  if (bisection.earlier.empty()) {
+    if (!options.no_history) {
+      for (const auto& observation : facts.history) {
+        StoredObservation stored;
+        stored.observation = observation;
+        stored.asked = observation.ran;
+        stored.made_at = now_seconds();
+        stored.runner = "repository";
+        bisection.store->add(bisection.session, stored);
+        engine.observe(observation);
+      }
+    }
+  } else {
+    for (const auto& stored : bisection.earlier) {
+      engine.observe(stored.observation);
+      gather(gathered, stored);
+    }
+  }
+  step();
+  if (!options.common.quiet) print_preamble(bisection);
+
+  const bool terminal = isatty(STDERR_FILENO) == 1 && std::getenv("TERM") != nullptr &&
+                        std::string_view(std::getenv("TERM")) != "dumb";
+  StatusView view(stderr, terminal, terminal_width(STDERR_FILENO), facts.candidates);
+  const Classifier classify(facts, options.match);
+  LoopSettings settings;
+  settings.candidates = facts.candidates;
+  settings.victim = facts.victim;
+  settings.hang_is_failure = facts.victim_status == "unfinished";
+  settings.budget_seconds = options.budget_seconds;
+  settings.max_probes = options.max_probes;
+  double longest = facts.victim_longest_seconds;
+  double sum = facts.startup_seconds + facts.victim_seconds;
+  for (const auto& candidate : facts.candidate_facts) {
+    longest = std::max(longest, candidate.seconds);
+    sum += candidate.seconds;
+  }
+  // A limit is for tests that hang: well above anything seen, machines under load included.
+  settings.test_limit_seconds = options.test_timeout_seconds.value_or(std::max(60.0, 20 * longest));
+  settings.probe_limit_seconds = std::max({120.0, 20 * sum, 2 * settings.test_limit_seconds});
+
+  LoopHooks hooks;
+  hooks.classify = classify;
+  hooks.record = [&](const bisect::Probe& probe, const bisect::ProbeResult& result, const Classified& classified,
+                     const bisect::Observation& observation) {
+    StoredObservation stored;
+    stored.observation = observation;
+    stored.asked = probe.subset;
+    stored.signature = classified.signature;
+    stored.traceback = result.traceback;
+    stored.void_reason = result.void_reason;
+    stored.startup_seconds = result.startup_seconds;
+    stored.victim_seconds = result.victim_seconds.value_or(-1);
+    stored.made_at = now_seconds();
+    stored.runner = bisection.runner_name;
+    bisection.store->add(bisection.session, stored);
+    gather(gathered, stored);
+    if (options.common.verbose) {
+      view.clear();
+      std::fprintf(stderr, "probe %llu: %zu tests, %s, %s%s\n", static_cast<unsigned long long>(probe.id),
+                   observation.ran.size(),
+                   classified.outcome == Outcome::pass            ? "passed"
+                   : classified.outcome == Outcome::fail          ? "FAILED"
+                   : classified.outcome == Outcome::other_failure ? "failed differently"
+                                                                  : "void",
+                   format_seconds(result.wall_seconds).c_str(),
+                   result.void_reason.empty() ? "" : (": " + result.void_reason).c_str());
+    }
+  };
+  std::uint64_t stepped = 0;
+  hooks.tick = [&](const LoopStatus& status) {
+    if (status.probes != stepped) {
+      stepped = status.probes;
+      step();
+    }
+    if (options.common.quiet || !view.due(status)) return;
+    view.update({status, engine.leading(3), engine.expected_seconds_left()});
+  };
+
+  const auto resume_advice = [&] {
+    return fmt::format("flakebisect resume --session {} {}", bisection.store->path(), bisection.session);
+  };
+  LoopResult loop;
+  try {
+    loop = run_probe_loop(engine, bisection.runners, settings, hooks, stop.number);
+  } catch (...) {
+    view.clear();
+    bisection.store->finish(bisection.session, "failed", "");
+    if (!gathered.probes.empty()) {
+      std::fprintf(stderr, "what was seen so far is kept; go on with: %s\n", resume_advice().c_str());
+    }
+    throw;
+  }
+  view.clear();
+  step();
+
+  auto verdict = engine.verdict();
+  if (verdict.kind == Kind::inconclusive && gathered.failures == 0 && loop.end != LoopEnd::stopped &&
+      gathered.probes.size() > gathered.voids) {
+    verdict.kind = Kind::not_reproduced;
+  }
+  fill_verdict(report, verdict, options.confidence);
+  report.verdict.abstains = why_no_verdict(bisection, loop, verdict);
+  report.cost = {gathered.probes.size(), gathered.voids, gathered.test_seconds, loop.status.elapsed_seconds};
+  report.probes = gathered.probes;
+  report.failure.traceback = facts.traceback;
+  if (!facts.traceback.empty()) report.failure.signature = signature_text(failure_signature(facts.traceback, facts.victim));
+  for (const auto& failure : bisection.store->failures(bisection.session)) {
+    if (failure.matches) {
+      if (report.failure.traceback.empty()) {
+        report.failure = {failure.signature, failure.traceback};
+      }
+    } else {
+      report.other_failures.push_back({failure.signature, failure.count, failure.traceback});
+    }
+  }
+  if (gathered.reordered != 0) {
+    report.warnings.push_back(
+        fmt::format("in {} of {} probes the tests did not run as asked for (order or selection); what really ran was "
+                    "taken as the evidence",
+                    gathered.reordered, gathered.probes.size()));
+  }
+  if (!report.reproduce.tests.empty()) {
+    report.reproduce.command = bisection.runners.front()->reproduction_command(report.reproduce.tests);
+  }
+
+  const int status = exit_status_of(loop, verdict, stop.number);
+  bisection.store->finish(bisection.session, state_of(status), render_json(report));
+  write_reports(report, options.reports, options.common);
+  if (status != exit_ok) std::fprintf(stderr, "to go on: %s\n", resume_advice().c_str());
+  return status;
+}
+
+}  // namespace flakebisect::analyzer

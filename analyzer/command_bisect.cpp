@@ -1,0 +1,280 @@
+/// `flakebisect bisect` and `flakebisect resume`.
+
+#include <fmt/format.h>
+
+#include <charconv>
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <iostream>
+#include <iterator>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "analyzer/bisection.h"
+#include "analyzer/case_builder.h"
+#include "analyzer/command_line.h"
+#include "analyzer/commands.h"
+#include "analyzer/environment.h"
+#include "analyzer/exit_status.h"
+#include "analyzer/runner_plan.h"
+#include "analyzer/session_file.h"
+#include "analyzer/sha256.h"
+#include "repo_reader/input_error.h"
+
+namespace flakebisect::analyzer {
+
+namespace po = boost::program_options;
+using nlohmann::json;
+using repo_reader::ConfigFamily;
+using repo_reader::InputError;
+using repo_reader::Repository;
+
+namespace {
+
+/// A warm server's probe starts in about this time.
+constexpr double warm_startup_seconds = 0.02;
+
+Repository open_repository(const CommonOptions& common) {
+  return common.repo ? Repository::open(*common.repo) : Repository::find(common.directory);
+}
+
+ConfigFamily family_of(const Repository& repository) {
+  return repository.path().filename() == ".stestr" ? ConfigFamily::stestr : ConfigFamily::testr;
+}
+
+std::string read_list(const std::string& file) {
+  if (file == "-") return {std::istreambuf_iterator<char>(std::cin), {}};
+  std::ifstream stream(file);
+  std::string text(std::istreambuf_iterator<char>(stream), {});
+  if (!stream.is_open() || stream.bad()) {
+    throw InputError(InputError::Kind::unreadable,
+                     "cannot read the load list " + file + "; it takes one test id a line (-: standard input)");
+  }
+  return text;
+}
+
+/// What a resumed session compares, to say what has changed since.
+json make_context(const ReportEnvironment& environment, const RunnerPlan& plan, const Discovered& discovered) {
+  std::string tests;
+  if (discovered.tests) {
+    for (const auto& id : *discovered.tests) tests += id + "\n";
+  }
+  return {{"git_revision", environment.git_revision},
+          {"host", environment.host},
+          {"configuration", sha256_hex(plan.configuration)},
+          {"tests", discovered.tests ? sha256_hex(tests) : ""},
+          {"version", FLAKEBISECT_VERSION}};
+}
+
+void set_startup(BisectCase& facts, const RunnerPlan& plan, const Discovered& discovered) {
+  facts.startup_seconds = plan.server ? warm_startup_seconds : discovered.seconds;
+}
+
+void check_directory(const std::string& directory) {
+  std::error_code error;
+  if (!std::filesystem::is_directory(directory, error)) {
+    throw InputError(InputError::Kind::no_repository, directory + " is no directory; name one with -C");
+  }
+}
+
+}  // namespace
+
+int command_bisect(const Arguments& args) {
+  bool help = false;
+  Bisection bisection;
+  bisection.options = parse_bisect_options(args, help);
+  if (help) {
+    std::fputs(bisect_help().c_str(), stdout);
+    return exit_ok;
+  }
+  const auto& stop = catch_stop_signals();
+  const auto& options = bisection.options;
+  check_directory(options.common.directory);
+
+  std::optional<Repository> repository;
+  std::optional<StoredVictim> victim;
+  std::string list;
+  auto family = ConfigFamily::testr;
+  if (options.load_list) {
+    list = read_list(*options.load_list);
+  } else {
+    repository = open_repository(options.common);
+    family = family_of(*repository);
+    victim = find_victim(*repository, options);
+  }
+  auto plan = plan_runners(options, family);
+  if (!options.common.quiet) std::fputs("listing the tests ...\n", stderr);
+  const auto discovered = discover(plan, stop);
+  bisection.facts = victim ? build_case(*repository, *victim, options, discovered.tests)
+                           : case_from_list(list, options, discovered.tests);
+  set_startup(bisection.facts, plan, discovered);
+  if (bisection.facts.victim_status == "uxsuccess") {
+    if (plan.command) plan.command->unexpected_success_fails = true;
+    if (plan.server) plan.server->unexpected_success_fails = true;
+  }
+  if (plan.command && !plan.server) {
+    std::vector<std::string> order;
+    for (std::size_t i = 0; i < bisection.facts.candidates.size(); ++i) {
+      if (bisection.facts.candidate_facts[i].in_failing_run) order.push_back(bisection.facts.candidates[i]);
+    }
+    order.push_back(bisection.facts.victim);
+    const bisect::CommandRunner runner(*plan.command);
+    if (const auto warning = runner.order_warning(order)) bisection.facts.warnings.push_back(*warning);
+  }
+  bisection.runners = make_runners(plan, options.jobs);
+  bisection.runner_name = plan.name();
+  bisection.environment = read_environment(options.common.directory);
+
+  SessionStore store(session_file(options.common.directory, options.session));
+  SessionInfo info;
+  info.directory = std::filesystem::absolute(options.common.directory).lexically_normal().string();
+  info.run_id = bisection.facts.run_id;
+  info.worker = bisection.facts.worker;
+  info.victim = bisection.facts.victim;
+  info.options = bisect_options_to_json(options);
+  info.problem = case_to_json(bisection.facts);
+  info.context = make_context(bisection.environment, plan, discovered).dump();
+  bisection.session = store.create(info);
+  bisection.store = &store;
+  return run_bisection(bisection);
+}
+
+namespace {
+
+po::options_description resume_options() {
+  po::options_description options("Options");
+  // clang-format off
+  options.add_options()
+    ("session", po::value<std::string>()->value_name("FILE"), "the SQLite file of sessions")
+    ("force", po::bool_switch(), "go on although code, configuration or tests changed since")
+    ("budget", po::value<std::string>()->value_name("TIME"), "wall-clock limit from now on: 90s, 30m, 8h")
+    ("max-probes", po::value<std::uint64_t>()->value_name("N"), "limit on the number of further probes")
+    ("jobs", po::value<std::uint64_t>()->value_name("N"), "probes at once")
+    ("confidence", po::value<double>()->value_name("P"), "another confidence than the session began with");
+  for (const auto& format : report_format_names()) {
+    options.add_options()(format.c_str(), po::value<std::string>()->value_name("FILE"),
+                          "write a report in this format (-: standard output)");
+  }
+  // clang-format on
+  options.add(common_options());
+  return options;
+}
+
+std::int64_t parse_session_id(const std::string& word) {
+  std::int64_t id = 0;
+  const auto parsed = std::from_chars(word.data(), word.data() + word.size(), id);
+  if (parsed.ec != std::errc{} || parsed.ptr != word.data() + word.size()) {
+    throw UsageError("a session is named by its number, not '" + word + "'; 'flakebisect sessions' lists them");
+  }
+  return id;
+}
+
+/// Names what differs between the session's circumstances and today's.
+std::vector<std::string> differences(const json& then, const json& now) {
+  static const std::vector<std::pair<const char*, const char*>> members = {
+      {"git_revision", "the git revision"},
+      {"configuration", "the command or server that runs the tests"},
+      {"tests", "the list of tests"},
+      {"version", "flakebisect's version"}};
+  std::vector<std::string> changed;
+  for (const auto& [member, words] : members) {
+    const auto before = then.value(member, "");
+    const auto after = now.value(member, "");
+    if (before == after) continue;
+    const bool show = std::string(member) == "git_revision" || std::string(member) == "version";
+    changed.push_back(show ? fmt::format("{} (was {}, is {})", words, before.empty() ? "none" : before,
+                                         after.empty() ? "none" : after)
+                           : words);
+  }
+  return changed;
+}
+
+}  // namespace
+
+int command_resume(const Arguments& args) {
+  const auto description = resume_options();
+  po::options_description all;
+  all.add(description);
+  all.add_options()("id", po::value<std::string>());
+  po::positional_options_description positional;
+  positional.add("id", 1);
+  const auto values = parse_options(args, all, positional);
+  if (values["help"].as<bool>()) {
+    std::ostringstream text;
+    text << "Usage: flakebisect resume [ID] [OPTIONS]\n\n"
+            "Goes on with a session that has no verdict yet (default: the one last worked on).\n\n"
+         << description;
+    std::fputs(text.str().c_str(), stdout);
+    return exit_ok;
+  }
+  const auto& stop = catch_stop_signals();
+  auto common = read_common(values);
+  const auto file = session_file(common.directory, values.count("session") != 0
+                                                       ? std::optional(values["session"].as<std::string>())
+                                                       : std::nullopt);
+  if (!std::filesystem::exists(file)) {
+    throw MissingSession("there is no session file " + file + "; name it with --session, or the directory with -C");
+  }
+  SessionStore store(file);
+  const auto id = values.count("id") != 0 ? std::optional(parse_session_id(values["id"].as<std::string>()))
+                                          : store.latest_unfinished();
+  if (!id) throw MissingSession("every session in " + file + " has its verdict: there is nothing to go on with");
+  const auto info = store.find(*id);
+  if (!info) {
+    throw MissingSession(fmt::format("there is no session {} in {}; 'flakebisect sessions' lists them", *id, file));
+  }
+  store.hold(*id);
+
+  Bisection bisection;
+  auto& options = bisection.options;
+  options = bisect_options_from_json(info->options);
+  common.repo = options.common.repo;
+  common.directory = info->directory;
+  options.common = common;
+  options.budget_seconds = values.count("budget") != 0
+                               ? std::optional(parse_duration_seconds(values["budget"].as<std::string>(), "--budget"))
+                               : std::nullopt;
+  options.max_probes = values.count("max-probes") != 0 ? values["max-probes"].as<std::uint64_t>() : 0;
+  if (values.count("jobs") != 0) options.jobs = values["jobs"].as<std::uint64_t>();
+  if (values.count("confidence") != 0) options.confidence = values["confidence"].as<double>();
+  if (!(options.confidence > 0.5 && options.confidence < 1)) {
+    throw UsageError("--confidence takes a probability above 0.5 and below 1, such as 0.95");
+  }
+  if (options.jobs < 1 || options.jobs > 4096) throw UsageError("--jobs takes a number from 1 to 4096");
+  for (const auto& format : report_format_names()) {
+    if (values.count(format) != 0) options.reports.push_back({format, values[format].as<std::string>()});
+  }
+  check_directory(common.directory);
+  bisection.facts = case_from_json(info->problem);
+  const auto family = info->run_id.empty() ? ConfigFamily::testr : family_of(open_repository(options.common));
+  auto plan = plan_runners(options, family);
+  const auto discovered = discover(plan, stop);
+  if (bisection.facts.victim_status == "uxsuccess") {
+    if (plan.command) plan.command->unexpected_success_fails = true;
+    if (plan.server) plan.server->unexpected_success_fails = true;
+  }
+  bisection.environment = read_environment(common.directory);
+  const auto context = make_context(bisection.environment, plan, discovered);
+  const auto changed = differences(json::parse(info->context), context);
+  if (!changed.empty()) {
+    std::string what;
+    for (const auto& difference : changed) what += (what.empty() ? "" : ", ") + difference;
+    if (!values["force"].as<bool>()) {
+      throw InputError(InputError::Kind::unreadable,
+                       fmt::format("since session {} was last worked on something changed: {}. Its observations may "
+                                   "not hold any more: go on anyway with --force, or start anew with 'flakebisect'",
+                                   *id, what));
+    }
+    bisection.facts.warnings.push_back("evidence from before and after a change was taken together: " + what);
+    store.set_context(*id, context.dump());
+  }
+  bisection.runners = make_runners(plan, options.jobs);
+  bisection.runner_name = plan.name();
+  bisection.store = &store;
+  bisection.session = *id;
+  bisection.earlier = store.observations(*id);
+  return run_bisection(bisection);
+}
+
+}  // namespace flakebisect::analyzer

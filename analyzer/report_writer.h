@@ -1,0 +1,25 @@
+#pragma once
+
+/// Writes a report where the user wants it: in words on standard output, and in each format asked for.
+
+#include <string>
+#include <vector>
+
+#include "analyzer/bisect_options.h"
+#include "analyzer/report.h"
+
+namespace flakebisect::analyzer {
+
+struct ReportFormat {
+  const char* name;  ///< as in the option: --json, --markdown, ...
+  std::string (*render)(const Report& report);
+};
+
+/// Every format a report can be written in.
+const std::vector<ReportFormat>& report_formats();
+
+/// Throws OutputError where a file cannot be written. When one of the requests takes standard output ("-"), the words
+/// go to standard error instead.
+void write_reports(const Report& report, const std::vector<ReportRequest>& requests, const CommonOptions& common);
+
+}  // namespace flakebisect::analyzer

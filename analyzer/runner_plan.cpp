@@ -1,0 +1,95 @@
+#include "analyzer/runner_plan.h"
+
+#include <chrono>
+
+#include "repo_reader/input_error.h"
+
+namespace flakebisect::analyzer {
+
+using repo_reader::InputError;
+
+RunnerPlan plan_runners(const BisectOptions& options, repo_reader::ConfigFamily family) {
+  RunnerPlan plan;
+  const auto& directory = options.common.directory;
+  std::optional<repo_reader::TestConfig> config;
+  if (!options.load_list && !(options.command && (options.server || options.no_server))) {
+    config = repo_reader::read_config(directory, family);
+  }
+  if (options.command) {
+    bisect::CommandRunnerOptions command;
+    command.command.command = *options.command;
+    command.output = bisect::OutputKind::automatic;
+    plan.command = std::move(command);
+  } else if (config && (config->test_command || !config->test_server_command || options.no_server)) {
+    bisect::CommandRunnerOptions command;
+    command.command.command = repo_reader::require_test_command(*config);
+    command.command.id_option = config->test_id_option.value_or("");
+    command.command.list_option = config->test_list_option.value_or("");
+    command.command.id_list_default = config->test_id_list_default;
+    command.output = bisect::OutputKind::subunit;
+    plan.command = std::move(command);
+  }
+  const auto server_command = options.server               ? options.server
+                              : config && !options.no_server ? config->test_server_command
+                                                             : std::nullopt;
+  if (server_command) {
+    bisect::ServerRunnerOptions server;
+    server.command = *server_command;
+    server.directory = directory;
+    plan.server = std::move(server);
+  }
+  if (!plan.command && !plan.server) {
+    throw InputError(InputError::Kind::unreadable,
+                     "nothing says how to run the tests: there is no .testr.conf, .stestr.conf, [tool.stestr] in "
+                     "pyproject.toml or [stestr] in tox.ini in " +
+                         directory + "; name the directory with -C, or give the command with --command");
+  }
+  const bool unexpected_success_fails = family == repo_reader::ConfigFamily::stestr;
+  if (plan.command) {
+    plan.command->directory = directory;
+    plan.command->unexpected_success_fails = unexpected_success_fails;
+    plan.configuration += "command: " + plan.command->command.command + "\n" + plan.command->command.id_option + "\n" +
+                          plan.command->command.list_option + "\n";
+  }
+  if (plan.server) {
+    plan.server->unexpected_success_fails = unexpected_success_fails;
+    plan.configuration += "server: " + plan.server->command + "\n";
+    if (plan.command) {
+      auto reproducer = std::make_shared<bisect::CommandRunner>(*plan.command);
+      plan.server->reproduction = [reproducer](const std::vector<std::string>& tests) {
+        return reproducer->reproduction_command(tests);
+      };
+    }
+  }
+  return plan;
+}
+
+Discovered discover(RunnerPlan& plan, const StopSignals& stop) {
+  Discovered discovered;
+  const auto start = std::chrono::steady_clock::now();
+  if (plan.server) {
+    bisect::ServerRunner runner(*plan.server);
+    discovered.tests = runner.list_tests(stop.requested);
+  } else {
+    bisect::CommandRunner runner(*plan.command);
+    discovered.tests = runner.list_tests(stop.requested);
+    plan.command->discovered = discovered.tests;
+  }
+  discovered.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  if (stop.requested) throw Interrupted{stop.number};
+  return discovered;
+}
+
+std::vector<std::unique_ptr<bisect::Runner>> make_runners(const RunnerPlan& plan, std::uint64_t jobs) {
+  std::vector<std::unique_ptr<bisect::Runner>> runners;
+  for (std::uint64_t slot = 0; slot < jobs; ++slot) {
+    if (plan.server) {
+      runners.push_back(std::make_unique<bisect::ServerRunner>(*plan.server));
+    } else {
+      runners.push_back(std::make_unique<bisect::CommandRunner>(*plan.command));
+    }
+  }
+  return runners;
+}
+
+}  // namespace flakebisect::analyzer

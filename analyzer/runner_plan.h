@@ -1,0 +1,43 @@
+#pragma once
+
+/// How the tests of a bisection are run: what the command line says, else the configuration.
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "analyzer/bisect_options.h"
+#include "analyzer/stop_signals.h"
+#include "bisect/command_runner.h"
+#include "bisect/runner.h"
+#include "bisect/server_runner.h"
+#include "repo_reader/config.h"
+
+namespace flakebisect::analyzer {
+
+struct RunnerPlan {
+  std::optional<bisect::CommandRunnerOptions> command;
+  std::optional<bisect::ServerRunnerOptions> server;  ///< used where there is one
+  std::string configuration;  ///< what the above came from, as text: a resumed session compares it
+
+  /// "command" or "server", for the session.
+  std::string name() const { return server ? "server" : "command"; }
+};
+
+/// Reads the configuration of the directory. `family`: whose repository it is. Throws repo_reader::ConfigError,
+/// and repo_reader::InputError where nothing says how to run tests.
+RunnerPlan plan_runners(const BisectOptions& options, repo_reader::ConfigFamily family);
+
+struct Discovered {
+  std::optional<std::vector<std::string>> tests;  ///< in the runner's order; nothing where it cannot list
+  double seconds = 0;                             ///< what listing took
+};
+
+/// Asks for the list of tests, and remembers it in the plan. Throws CannotRun, Interrupted.
+Discovered discover(RunnerPlan& plan, const StopSignals& stop);
+
+/// One runner a slot.
+std::vector<std::unique_ptr<bisect::Runner>> make_runners(const RunnerPlan& plan, std::uint64_t jobs);
+
+}  // namespace flakebisect::analyzer
