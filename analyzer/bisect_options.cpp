@@ -5,6 +5,7 @@
 #include <sstream>
 
 #include "analyzer/exit_status.h"
+#include "analyzer/report_formats.h"
 
 namespace flakebisect::analyzer {
 
@@ -79,11 +80,6 @@ void check_regex(const std::string& text, const std::string& option) {
 }
 
 }  // namespace
-
-const std::vector<std::string>& report_format_names() {
-  static const std::vector<std::string> names = {"json", "markdown", "text", "jira", "dot", "junit", "sarif"};
-  return names;
-}
 
 BisectOptions parse_bisect_options(const std::vector<std::string>& args, bool& help) {
   const auto description = bisect_options();

@@ -42,9 +42,6 @@ struct BisectOptions {
   std::vector<ReportRequest> reports;
 };
 
-/// The formats a report can be asked for in, each an option of its own.
-const std::vector<std::string>& report_format_names();
-
 /// Parses the words behind the command. Throws UsageError. `help` becomes true where --help was asked for.
 BisectOptions parse_bisect_options(const std::vector<std::string>& args, bool& help);
 

@@ -110,34 +110,43 @@ void thin(std::vector<PosteriorStep>& steps) {
   steps = std::move(kept);
 }
 
-std::string why_no_verdict(const Bisection& bisection, const LoopResult& loop, const bisect::Verdict& verdict) {
+std::string why_no_verdict(const Bisection& bisection, const LoopResult& loop,
+                           const bisect::Verdict& verdict) {
   if (verdict.kind != Kind::inconclusive) return {};
   switch (loop.end) {
-    case LoopEnd::stopped: return "The search was interrupted before it could decide.";
+    case LoopEnd::stopped:
+      return "The search was interrupted before it could decide.";
     case LoopEnd::budget:
-      return fmt::format("The budget of {} ended before the evidence sufficed for a verdict at {} confidence.",
-                         format_seconds(bisection.options.budget_seconds.value_or(0)),
-                         format_probability(bisection.options.confidence));
+      return fmt::format(
+          "The budget of {} ended before the evidence sufficed for a verdict at {} confidence.",
+          format_seconds(bisection.options.budget_seconds.value_or(0)),
+          format_probability(bisection.options.confidence));
     case LoopEnd::max_probes:
-      return fmt::format("{} probes did not suffice for a verdict at {} confidence.", bisection.options.max_probes,
-                         format_probability(bisection.options.confidence));
-    case LoopEnd::finished: break;
+      return fmt::format("{} probes did not suffice for a verdict at {} confidence.",
+                         bisection.options.max_probes, format_probability(bisection.options.confidence));
+    case LoopEnd::finished:
+      break;
   }
   return "No explanation that the search knows fits what was seen well enough to be named.";
 }
 
 int exit_status_of(const LoopResult& loop, const bisect::Verdict& verdict, int signal) {
-  if (verdict.kind != Kind::inconclusive && verdict.kind != Kind::not_reproduced && verdict.confirmed) return exit_ok;
+  if (verdict.kind != Kind::inconclusive && verdict.kind != Kind::not_reproduced && verdict.confirmed)
+    return exit_ok;
   if (loop.end == LoopEnd::stopped) return 128 + signal;
   return verdict.kind == Kind::not_reproduced ? exit_not_reproduced : exit_inconclusive;
 }
 
 std::string state_of(int status) {
   switch (status) {
-    case exit_ok: return "done";
-    case exit_not_reproduced: return "not-reproduced";
-    case exit_inconclusive: return "inconclusive";
-    default: return "interrupted";
+    case exit_ok:
+      return "done";
+    case exit_not_reproduced:
+      return "not-reproduced";
+    case exit_inconclusive:
+      return "inconclusive";
+    default:
+      return "interrupted";
   }
 }
 
@@ -146,7 +155,8 @@ void print_preamble(const Bisection& bisection) {
   std::string text = "victim   " + facts.victim + "\n";
   if (!facts.run_id.empty()) {
     text += fmt::format("run      {} on {}, test {} of {}\n", facts.run_id,
-                        facts.worker.empty() ? "its only worker" : facts.worker, facts.position, facts.worker_tests);
+                        facts.worker.empty() ? "its only worker" : facts.worker, facts.position,
+                        facts.worker_tests);
     if (facts.history_runs != 0) {
       text += fmt::format("history  failed like this in {} of {} other stored runs in which it ran{}\n",
                           facts.history_failures, facts.history_runs,
@@ -174,9 +184,9 @@ int run_bisection(Bisection& bisection) {
   const auto& facts = bisection.facts;
   const auto& options = bisection.options;
   const auto& stop = catch_stop_signals();
-  const auto earlier_probes = static_cast<std::size_t>(
-      std::count_if(bisection.earlier.begin(), bisection.earlier.end(),
-                    [](const StoredObservation& stored) { return stored.observation.source == Source::probe; }));
+  const auto earlier_probes = static_cast<std::size_t>(std::count_if(
+      bisection.earlier.begin(), bisection.earlier.end(),
+      [](const StoredObservation& stored) { return stored.observation.source == Source::probe; }));
   Engine engine = make_engine(bisection, earlier_probes);
   Gathered gathered;
   Report report;
@@ -239,8 +249,8 @@ int run_bisection(Bisection& bisection) {
 
   LoopHooks hooks;
   hooks.classify = classify;
-  hooks.record = [&](const bisect::Probe& probe, const bisect::ProbeResult& result, const Classified& classified,
-                     const bisect::Observation& observation) {
+  hooks.record = [&](const bisect::Probe& probe, const bisect::ProbeResult& result,
+                     const Classified& classified, const bisect::Observation& observation) {
     StoredObservation stored;
     stored.observation = observation;
     stored.asked = probe.subset;
@@ -302,7 +312,8 @@ int run_bisection(Bisection& bisection) {
   report.cost = {gathered.probes.size(), gathered.voids, gathered.test_seconds, loop.status.elapsed_seconds};
   report.probes = gathered.probes;
   report.failure.traceback = facts.traceback;
-  if (!facts.traceback.empty()) report.failure.signature = signature_text(failure_signature(facts.traceback, facts.victim));
+  if (!facts.traceback.empty())
+    report.failure.signature = signature_text(failure_signature(facts.traceback, facts.victim));
   for (const auto& failure : bisection.store->failures(bisection.session)) {
     if (failure.matches) {
       if (report.failure.traceback.empty()) {
@@ -313,10 +324,10 @@ int run_bisection(Bisection& bisection) {
     }
   }
   if (gathered.reordered != 0) {
-    report.warnings.push_back(
-        fmt::format("in {} of {} probes the tests did not run as asked for (order or selection); what really ran was "
-                    "taken as the evidence",
-                    gathered.reordered, gathered.probes.size()));
+    report.warnings.push_back(fmt::format(
+        "in {} of {} probes the tests did not run as asked for (order or selection); what really ran was "
+        "taken as the evidence",
+        gathered.reordered, gathered.probes.size()));
   }
   if (!report.reproduce.tests.empty()) {
     report.reproduce.command = bisection.runners.front()->reproduction_command(report.reproduce.tests);

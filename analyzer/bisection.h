@@ -1,7 +1,7 @@
 #pragma once
 
-/// The main job once everything is known: runs the search, shows how it goes, keeps every observation, and makes the
-/// report. Shared by `bisect` and `resume`.
+/// The main job once everything is known: runs the search, shows how it goes, keeps every observation, and
+/// makes the report. Shared by `bisect` and `resume`.
 
 #include <memory>
 #include <vector>
@@ -20,13 +20,14 @@ struct Bisection {
   std::vector<std::unique_ptr<bisect::Runner>> runners;  ///< one a slot; at least one
   std::string runner_name;                               ///< "command" or "server", for the session
   ReportEnvironment environment;
-  SessionStore* store = nullptr;                ///< holds the session
+  SessionStore* store = nullptr;  ///< holds the session
   std::int64_t session = 0;
-  std::vector<StoredObservation> earlier;       ///< of a resumed session: history and probes, as stored
+  std::vector<StoredObservation> earlier;  ///< of a resumed session: history and probes, as stored
 };
 
-/// Runs until a verdict, a limit or a signal; prints and writes the reports that were asked for; returns the exit
-/// status. Throws what runners throw, SessionError and OutputError; what was seen is kept in the session before.
+/// Runs until a verdict, a limit or a signal; prints and writes the reports that were asked for; returns the
+/// exit status. Throws what runners throw, SessionError and OutputError; what was seen is kept in the session
+/// before.
 int run_bisection(Bisection& bisection);
 
 }  // namespace flakebisect::analyzer

@@ -49,7 +49,9 @@ std::string worker_name(const WorkerRun& worker) {
   return name;
 }
 
-bool failed(const ExecutedTest& test) { return test.runnable && test.failed(); }
+bool failed(const ExecutedTest& test) {
+  return test.runnable && test.failed();
+}
 
 std::vector<std::string> failed_ids(const WorkerRun& worker) {
   std::vector<std::string> ids;
@@ -92,12 +94,13 @@ std::vector<std::regex> compile(const std::vector<std::string>& patterns) {
 
 [[noreturn]] void unknown_victim(const std::string& victim, const std::vector<std::string>& discovered) {
   const auto similar = nearest(victim, discovered);
-  throw InputError(InputError::Kind::no_such_test,
-                   "the victim " + victim + " is not among the " + std::to_string(discovered.size()) +
-                       " tests that the configuration's list command prints: it was renamed or removed, or the command "
-                       "runs other tests" +
-                       (similar ? "; the nearest name is " + *similar : "") +
-                       ". Check out the revision the run was made with, or name another with --test");
+  throw InputError(
+      InputError::Kind::no_such_test,
+      "the victim " + victim + " is not among the " + std::to_string(discovered.size()) +
+          " tests that the configuration's list command prints: it was renamed or removed, or the command "
+          "runs other tests" +
+          (similar ? "; the nearest name is " + *similar : "") +
+          ". Check out the revision the run was made with, or name another with --test");
 }
 
 /// Collects what the other runs say of the case.
@@ -150,11 +153,12 @@ class HistoryReader {
   }
   double victim_seconds() const { return median(victim_durations_); }
   double victim_longest_seconds() const {
-    return victim_durations_.empty() ? 0 : *std::max_element(victim_durations_.begin(), victim_durations_.end());
+    return victim_durations_.empty() ? 0
+                                     : *std::max_element(victim_durations_.begin(), victim_durations_.end());
   }
 
-  /// The lists of the other runs in which the victim gave a result, by id: build_case turns them into observations
-  /// once every candidate has its index.
+  /// The lists of the other runs in which the victim gave a result, by id: build_case turns them into
+  /// observations once every candidate has its index.
   struct Past {
     std::vector<std::string> before;
     Outcome outcome;
@@ -186,7 +190,8 @@ class HistoryReader {
     const auto traceback = repo_reader::failure_text(repository_.read_details(id, test));
     if (pattern_) return std::regex_search(traceback, *pattern_) ? Outcome::fail : Outcome::other_failure;
     if (victim_.traceback.empty()) return Outcome::other_failure;
-    return same_failure(failure_signature(traceback, facts_.victim), expected_) ? Outcome::fail : Outcome::other_failure;
+    return same_failure(failure_signature(traceback, facts_.victim), expected_) ? Outcome::fail
+                                                                                : Outcome::other_failure;
   }
 
   void read_worker(RunId id, const WorkerRun& worker, bool as_evidence) {
@@ -228,7 +233,8 @@ class HistoryReader {
 
 /// Puts possible state-setters among the candidates: where the list command's order has them, else in front.
 void add_setters(BisectCase& facts, const std::vector<std::string>& setters, const HistoryReader& history,
-                 const std::vector<std::regex>& suspects, const std::unordered_map<std::string, std::size_t>& rank) {
+                 const std::vector<std::regex>& suspects,
+                 const std::unordered_map<std::string, std::size_t>& rank) {
   const auto rank_of = [&](const std::string& id) {
     const auto found = rank.find(id);
     return found == rank.end() ? std::size_t{0} : found->second + 1;
@@ -270,11 +276,13 @@ StoredVictim find_victim(const Repository& repository, const BisectOptions& opti
   auto run = repository.read_run(victim.run);
   const std::string where = fmt::format("run {} of {}", victim.run, repository.path().string());
   if (run.damaged_parts != 0) {
-    victim.warnings.push_back(fmt::format("{} has {} damaged part{} that cannot be read; tests may be missing", where,
-                                          run.damaged_parts, run.damaged_parts == 1 ? "" : "s"));
+    victim.warnings.push_back(
+        fmt::format("{} has {} damaged part{} that cannot be read; tests may be missing", where,
+                    run.damaged_parts, run.damaged_parts == 1 ? "" : "s"));
   }
   if (run.workers.empty()) {
-    throw InputError(InputError::Kind::no_such_test, where + " holds no test results; choose another with --run-id");
+    throw InputError(InputError::Kind::no_such_test,
+                     where + " holds no test results; choose another with --run-id");
   }
 
   std::vector<const WorkerRun*> workers;
@@ -300,8 +308,7 @@ StoredVictim find_victim(const Repository& repository, const BisectOptions& opti
       const auto& test = worker->tests[i];
       if (options.test && test.id != *options.test) continue;
       ran = true;
-      const bool counts =
-          failed(test) || (options.test && test.runnable && test.status == Status::uxsuccess);
+      const bool counts = failed(test) || (options.test && test.runnable && test.status == Status::uxsuccess);
       if (!counts) continue;
       const auto& best = chosen == nullptr ? test : chosen->tests[*index];
       if (chosen == nullptr || (test.start && best.start && *test.start < *best.start)) {
@@ -395,13 +402,15 @@ BisectCase build_case(const Repository& repository, const StoredVictim& victim, 
     }
   }
   if (!unknown.empty()) {
-    facts.warnings.push_back(fmt::format(
-        "{} of the tests that ran before the victim {} no longer there (renamed or removed) and cannot be suspected: {}",
-        unknown.size(), unknown.size() == 1 ? "is" : "are", join(unknown)));
+    facts.warnings.push_back(
+        fmt::format("{} of the tests that ran before the victim {} no longer there (renamed or removed) and "
+                    "cannot be suspected: {}",
+                    unknown.size(), unknown.size() == 1 ? "is" : "are", join(unknown)));
   }
   if (repeated != 0) {
-    facts.warnings.push_back(fmt::format(
-        "{} test{} ran more than once before the victim; a probe runs each once", repeated, repeated == 1 ? "" : "s"));
+    facts.warnings.push_back(
+        fmt::format("{} test{} ran more than once before the victim; a probe runs each once", repeated,
+                    repeated == 1 ? "" : "s"));
   }
   if (victim_ran_before) {
     facts.warnings.push_back("the victim itself had run before on that worker; a probe runs it once");
@@ -409,7 +418,8 @@ BisectCase build_case(const Repository& repository, const StoredVictim& victim, 
 
   HistoryReader history(repository, victim, options, facts);
   history.read(!options.no_history);
-  for (std::size_t i = 0; i < facts.candidates.size(); ++i) facts.candidate_facts[i].seconds = history.seconds_of(i);
+  for (std::size_t i = 0; i < facts.candidates.size(); ++i)
+    facts.candidate_facts[i].seconds = history.seconds_of(i);
   facts.victim_seconds = history.victim_seconds();
   facts.victim_longest_seconds = history.victim_longest_seconds();
   if (!options.no_history) {
@@ -422,7 +432,8 @@ BisectCase build_case(const Repository& repository, const StoredVictim& victim, 
   for (std::size_t i = 0; i < facts.candidates.size(); ++i) {
     index_of.emplace(facts.candidates[i], static_cast<TestIndex>(i));
   }
-  const auto add = [&](const std::vector<std::string>& before, Outcome outcome, bisect::Source source, double weight) {
+  const auto add = [&](const std::vector<std::string>& before, Outcome outcome, bisect::Source source,
+                       double weight) {
     Observation observation;
     for (const auto& id : before) {
       const auto found = index_of.find(id);
@@ -433,7 +444,8 @@ BisectCase build_case(const Repository& repository, const StoredVictim& victim, 
     observation.weight = weight;
     facts.history.push_back(std::move(observation));
   };
-  for (const auto& past : history.past()) add(past.before, past.outcome, bisect::Source::history, past.weight);
+  for (const auto& past : history.past())
+    add(past.before, past.outcome, bisect::Source::history, past.weight);
   std::vector<std::string> before;
   for (std::size_t i = 0; i < facts.candidates.size(); ++i) {
     if (facts.candidate_facts[i].in_failing_run) before.push_back(facts.candidates[i]);
@@ -477,9 +489,10 @@ BisectCase case_from_list(const std::string& lines, const BisectOptions& options
                      "the load list holds no test id; it takes one a line, in the order in which they ran");
   }
   if (!unknown.empty()) {
-    facts.warnings.push_back(fmt::format("{} of the listed tests {} not known to the list command and cannot be "
-                                         "suspected: {}",
-                                         unknown.size(), unknown.size() == 1 ? "is" : "are", join(unknown)));
+    facts.warnings.push_back(
+        fmt::format("{} of the listed tests {} not known to the list command and cannot be "
+                    "suspected: {}",
+                    unknown.size(), unknown.size() == 1 ? "is" : "are", join(unknown)));
   }
   if (!found) facts.position = facts.candidates.size() + 1;
   return facts;

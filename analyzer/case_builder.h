@@ -20,20 +20,22 @@ struct StoredVictim {
   std::string traceback;
   std::vector<std::string> other_failed;
   std::vector<std::string> warnings;
-  bool unfinished = false;        ///< it hung or took its process down
+  bool unfinished = false;  ///< it hung or took its process down
 };
 
-/// Finds the victim as --run-id, --worker and --test say. Throws repo_reader::InputError naming what there is instead
-/// where there is no such run, worker or test, or no failure.
+/// Finds the victim as --run-id, --worker and --test say. Throws repo_reader::InputError naming what there is
+/// instead where there is no such run, worker or test, or no failure.
 StoredVictim find_victim(const repo_reader::Repository& repository, const BisectOptions& options);
 
-/// The case of a stored failure, with the other runs as evidence and for durations. `discovered` is what the list
-/// command printed, in its order, where it could be asked: tests that it does not know are left out with a warning,
-/// and a victim that it does not know is an InputError.
+/// The case of a stored failure, with the other runs as evidence and for durations. `discovered` is what the
+/// list command printed, in its order, where it could be asked: tests that it does not know are left out with
+/// a warning, and a victim that it does not know is an InputError.
 BisectCase build_case(const repo_reader::Repository& repository, const StoredVictim& victim,
-                      const BisectOptions& options, const std::optional<std::vector<std::string>>& discovered);
+                      const BisectOptions& options,
+                      const std::optional<std::vector<std::string>>& discovered);
 
-/// The case of --load-list: `lines` is the file's text; the victim and what follows it are dropped from the list.
+/// The case of --load-list: `lines` is the file's text; the victim and what follows it are dropped from the
+/// list.
 BisectCase case_from_list(const std::string& lines, const BisectOptions& options,
                           const std::optional<std::vector<std::string>>& discovered);
 

@@ -17,6 +17,7 @@
 #include "analyzer/commands.h"
 #include "analyzer/environment.h"
 #include "analyzer/exit_status.h"
+#include "analyzer/report_formats.h"
 #include "analyzer/runner_plan.h"
 #include "analyzer/session_file.h"
 #include "analyzer/sha256.h"
@@ -48,14 +49,15 @@ std::string read_list(const std::string& file) {
   std::ifstream stream(file);
   std::string text(std::istreambuf_iterator<char>(stream), {});
   if (!stream.is_open() || stream.bad()) {
-    throw InputError(InputError::Kind::unreadable,
-                     "cannot read the load list " + file + "; it takes one test id a line (-: standard input)");
+    throw InputError(InputError::Kind::unreadable, "cannot read the load list " + file +
+                                                       "; it takes one test id a line (-: standard input)");
   }
   return text;
 }
 
 /// What a resumed session compares, to say what has changed since.
-json make_context(const ReportEnvironment& environment, const RunnerPlan& plan, const Discovered& discovered) {
+json make_context(const ReportEnvironment& environment, const RunnerPlan& plan,
+                  const Discovered& discovered) {
   std::string tests;
   if (discovered.tests) {
     for (const auto& id : *discovered.tests) tests += id + "\n";
@@ -165,7 +167,8 @@ std::int64_t parse_session_id(const std::string& word) {
   std::int64_t id = 0;
   const auto parsed = std::from_chars(word.data(), word.data() + word.size(), id);
   if (parsed.ec != std::errc{} || parsed.ptr != word.data() + word.size()) {
-    throw UsageError("a session is named by its number, not '" + word + "'; 'flakebisect sessions' lists them");
+    throw UsageError("a session is named by its number, not '" + word +
+                     "'; 'flakebisect sessions' lists them");
   }
   return id;
 }
@@ -214,15 +217,18 @@ int command_resume(const Arguments& args) {
                                                        ? std::optional(values["session"].as<std::string>())
                                                        : std::nullopt);
   if (!std::filesystem::exists(file)) {
-    throw MissingSession("there is no session file " + file + "; name it with --session, or the directory with -C");
+    throw MissingSession("there is no session file " + file +
+                         "; name it with --session, or the directory with -C");
   }
   SessionStore store(file);
   const auto id = values.count("id") != 0 ? std::optional(parse_session_id(values["id"].as<std::string>()))
                                           : store.latest_unfinished();
-  if (!id) throw MissingSession("every session in " + file + " has its verdict: there is nothing to go on with");
+  if (!id)
+    throw MissingSession("every session in " + file + " has its verdict: there is nothing to go on with");
   const auto info = store.find(*id);
   if (!info) {
-    throw MissingSession(fmt::format("there is no session {} in {}; 'flakebisect sessions' lists them", *id, file));
+    throw MissingSession(
+        fmt::format("there is no session {} in {}; 'flakebisect sessions' lists them", *id, file));
   }
   store.hold(*id);
 
@@ -232,9 +238,10 @@ int command_resume(const Arguments& args) {
   common.repo = options.common.repo;
   common.directory = info->directory;
   options.common = common;
-  options.budget_seconds = values.count("budget") != 0
-                               ? std::optional(parse_duration_seconds(values["budget"].as<std::string>(), "--budget"))
-                               : std::nullopt;
+  options.budget_seconds =
+      values.count("budget") != 0
+          ? std::optional(parse_duration_seconds(values["budget"].as<std::string>(), "--budget"))
+          : std::nullopt;
   options.max_probes = values.count("max-probes") != 0 ? values["max-probes"].as<std::uint64_t>() : 0;
   if (values.count("jobs") != 0) options.jobs = values["jobs"].as<std::uint64_t>();
   if (values.count("confidence") != 0) options.confidence = values["confidence"].as<double>();
@@ -261,10 +268,11 @@ int command_resume(const Arguments& args) {
     std::string what;
     for (const auto& difference : changed) what += (what.empty() ? "" : ", ") + difference;
     if (!values["force"].as<bool>()) {
-      throw InputError(InputError::Kind::unreadable,
-                       fmt::format("since session {} was last worked on something changed: {}. Its observations may "
-                                   "not hold any more: go on anyway with --force, or start anew with 'flakebisect'",
-                                   *id, what));
+      throw InputError(
+          InputError::Kind::unreadable,
+          fmt::format("since session {} was last worked on something changed: {}. Its observations may "
+                      "not hold any more: go on anyway with --force, or start anew with 'flakebisect'",
+                      *id, what));
     }
     bisection.facts.warnings.push_back("evidence from before and after a change was taken together: " + what);
     store.set_context(*id, context.dump());

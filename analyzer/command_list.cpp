@@ -36,10 +36,12 @@ po::options_description list_options() {
   return options;
 }
 
-/// Where the list goes; a failed write ends the command at once, a full disk or a closed pipe should not cost an hour.
+/// Where the list goes; a failed write ends the command at once, a full disk or a closed pipe should not cost
+/// an hour.
 class Output {
  public:
-  explicit Output(const std::string& path) : path_(path), file_(path == "-" ? stdout : std::fopen(path.c_str(), "we")) {
+  explicit Output(const std::string& path)
+      : path_(path), file_(path == "-" ? stdout : std::fopen(path.c_str(), "we")) {
     if (file_ == nullptr) fail();
   }
   ~Output() {
@@ -61,7 +63,8 @@ class Output {
 
  private:
   [[noreturn]] void fail() const {
-    throw OutputError("cannot write to " + (path_ == "-" ? "standard output" : path_) + ": " + std::strerror(errno));
+    throw OutputError("cannot write to " + (path_ == "-" ? "standard output" : path_) + ": " +
+                      std::strerror(errno));
   }
 
   std::string path_;
@@ -75,7 +78,8 @@ int command_list(const Arguments& args) {
   const auto values = parse_options(args, description);
   if (values["help"].as<bool>()) {
     std::ostringstream text;
-    text << "Usage: flakebisect list [OPTIONS]\n\nPrints the ids of the tests a worker ran, in execution order.\n\n"
+    text << "Usage: flakebisect list [OPTIONS]\n\nPrints the ids of the tests a worker ran, in execution "
+            "order.\n\n"
          << description;
     std::fputs(text.str().c_str(), stdout);
     return exit_ok;
@@ -88,9 +92,11 @@ int command_list(const Arguments& args) {
   options.pipeline = values["pipeline"].as<bool>();
   options.json = values.count("json") != 0;
   if (options.pipeline && (options.before || options.with_status || options.json)) {
-    throw UsageError("--pipeline prints what the pipeline prints: it does not go with --before, --with-status or --json");
+    throw UsageError(
+        "--pipeline prints what the pipeline prints: it does not go with --before, --with-status or --json");
   }
-  if (options.with_status && options.json) throw UsageError("--json holds the outcomes: leave --with-status out");
+  if (options.with_status && options.json)
+    throw UsageError("--json holds the outcomes: leave --with-status out");
 
   const auto repository = common.repo ? Repository::open(*common.repo) : Repository::find(common.directory);
   const auto run = repository.resolve(values["run-id"].as<std::string>());

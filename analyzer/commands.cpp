@@ -7,10 +7,11 @@
 #include <exception>
 
 #include "analyzer/command_line.h"
+#include "analyzer/command_simulate.h"
 #include "analyzer/exit_status.h"
 #include "analyzer/session_store.h"
-#include "bisect/runner.h"
 #include "analyzer/stop_signals.h"
+#include "bisect/runner.h"
 #include "repo_reader/config.h"
 #include "repo_reader/input_error.h"
 
@@ -86,6 +87,7 @@ const std::vector<Command>& commands() {
       {"list", "print the tests a worker ran, in execution order", command_list},
       {"resume", "go on with a session that has no verdict yet", command_resume},
       {"sessions", "list, show, export and delete stored sessions", command_sessions},
+      {"simulate", "measure the search and its peers on simulated flaky failures", command_simulate},
       {"help", "show this help, or a command's", command_help},
   };
   return all;

@@ -41,7 +41,7 @@ struct LoopStatus {
 struct LoopSettings {
   std::vector<std::string> candidates;  ///< test ids, as the engine's indices count them
   std::string victim;
-  bool hang_is_failure = false;  ///< as ProbeRequest has it
+  bool hang_is_failure = false;          ///< as ProbeRequest has it
   double test_limit_seconds = 0;         ///< for one test; 0: none
   double probe_limit_seconds = 0;        ///< for a whole probe; 0: none
   std::optional<double> budget_seconds;  ///< wall clock

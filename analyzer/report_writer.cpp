@@ -8,7 +8,6 @@
 
 #include "analyzer/exit_status.h"
 #include "analyzer/report_formats.h"
-#include "analyzer/report_json.h"
 #include "analyzer/report_text.h"
 
 namespace flakebisect::analyzer {
@@ -31,20 +30,8 @@ void write_file(const std::string& path, const std::string& text) {
 
 }  // namespace
 
-const std::vector<ReportFormat>& report_formats() {
-  static const std::vector<ReportFormat> formats = {
-      {"json", render_json},
-      {"markdown", [](const Report& report) { return render_markdown(report); }},
-      {"text", [](const Report& report) { return render_text(report); }},
-      {"jira", [](const Report& report) { return render_jira(report); }},
-      {"dot", [](const Report& report) { return render_dot(report); }},
-      {"junit", [](const Report& report) { return render_junit(report); }},
-      {"sarif", [](const Report& report) { return render_sarif(report); }},
-  };
-  return formats;
-}
-
-void write_reports(const Report& report, const std::vector<ReportRequest>& requests, const CommonOptions& common) {
+void write_reports(const Report& report, const std::vector<ReportRequest>& requests,
+                   const CommonOptions& common) {
   bool stdout_taken = false;
   for (const auto& request : requests) stdout_taken = stdout_taken || request.file == "-";
   std::FILE* out = stdout_taken ? stderr : stdout;
@@ -58,14 +45,11 @@ void write_reports(const Report& report, const std::vector<ReportRequest>& reque
     std::fflush(out);
   }
   for (const auto& request : requests) {
-    for (const auto& format : report_formats()) {
-      if (request.format != format.name) continue;
-      const std::string text = format.render(report);
-      if (request.file == "-") {
-        std::fwrite(text.data(), 1, text.size(), stdout);
-      } else {
-        write_file(request.file, text);
-      }
+    const std::string text = render_report(report, request.format);
+    if (request.file == "-") {
+      std::fwrite(text.data(), 1, text.size(), stdout);
+    } else {
+      write_file(request.file, text);
     }
   }
 }

@@ -10,16 +10,9 @@
 
 namespace flakebisect::analyzer {
 
-struct ReportFormat {
-  const char* name;  ///< as in the option: --json, --markdown, ...
-  std::string (*render)(const Report& report);
-};
-
-/// Every format a report can be written in.
-const std::vector<ReportFormat>& report_formats();
-
-/// Throws OutputError where a file cannot be written. When one of the requests takes standard output ("-"), the words
-/// go to standard error instead.
-void write_reports(const Report& report, const std::vector<ReportRequest>& requests, const CommonOptions& common);
+/// Throws OutputError where a file cannot be written. When one of the requests takes standard output ("-"),
+/// the words go to standard error instead.
+void write_reports(const Report& report, const std::vector<ReportRequest>& requests,
+                   const CommonOptions& common);
 
 }  // namespace flakebisect::analyzer

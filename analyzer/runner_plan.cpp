@@ -29,7 +29,7 @@ RunnerPlan plan_runners(const BisectOptions& options, repo_reader::ConfigFamily 
     command.output = bisect::OutputKind::subunit;
     plan.command = std::move(command);
   }
-  const auto server_command = options.server               ? options.server
+  const auto server_command = options.server                 ? options.server
                               : config && !options.no_server ? config->test_server_command
                                                              : std::nullopt;
   if (server_command) {
@@ -39,17 +39,18 @@ RunnerPlan plan_runners(const BisectOptions& options, repo_reader::ConfigFamily 
     plan.server = std::move(server);
   }
   if (!plan.command && !plan.server) {
-    throw InputError(InputError::Kind::unreadable,
-                     "nothing says how to run the tests: there is no .testr.conf, .stestr.conf, [tool.stestr] in "
-                     "pyproject.toml or [stestr] in tox.ini in " +
-                         directory + "; name the directory with -C, or give the command with --command");
+    throw InputError(
+        InputError::Kind::unreadable,
+        "nothing says how to run the tests: there is no .testr.conf, .stestr.conf, [tool.stestr] in "
+        "pyproject.toml or [stestr] in tox.ini in " +
+            directory + "; name the directory with -C, or give the command with --command");
   }
   const bool unexpected_success_fails = family == repo_reader::ConfigFamily::stestr;
   if (plan.command) {
     plan.command->directory = directory;
     plan.command->unexpected_success_fails = unexpected_success_fails;
-    plan.configuration += "command: " + plan.command->command.command + "\n" + plan.command->command.id_option + "\n" +
-                          plan.command->command.list_option + "\n";
+    plan.configuration += "command: " + plan.command->command.command + "\n" +
+                          plan.command->command.id_option + "\n" + plan.command->command.list_option + "\n";
   }
   if (plan.server) {
     plan.server->unexpected_success_fails = unexpected_success_fails;

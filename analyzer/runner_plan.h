@@ -25,8 +25,8 @@ struct RunnerPlan {
   std::string name() const { return server ? "server" : "command"; }
 };
 
-/// Reads the configuration of the directory. `family`: whose repository it is. Throws repo_reader::ConfigError,
-/// and repo_reader::InputError where nothing says how to run tests.
+/// Reads the configuration of the directory. `family`: whose repository it is. Throws
+/// repo_reader::ConfigError, and repo_reader::InputError where nothing says how to run tests.
 RunnerPlan plan_runners(const BisectOptions& options, repo_reader::ConfigFamily family);
 
 struct Discovered {

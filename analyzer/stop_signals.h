@@ -16,8 +16,8 @@ struct Interrupted {
   int signal;
 };
 
-/// From now on SIGINT and SIGTERM set the returned flags instead of ending the process, and SIGPIPE is ignored (a
-/// write to a closed pipe fails instead). The flags live as long as the process.
+/// From now on SIGINT and SIGTERM set the returned flags instead of ending the process, and SIGPIPE is
+/// ignored (a write to a closed pipe fails instead). The flags live as long as the process.
 const StopSignals& catch_stop_signals();
 
 }  // namespace flakebisect::analyzer

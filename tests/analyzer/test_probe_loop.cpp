@@ -77,7 +77,8 @@ TEST_CASE("the loop finds a polluter on one slot and on several, and records wha
   std::uint64_t recorded = 0;
   std::uint64_t failures = 0;
   auto hooks = hooks_of();
-  hooks.record = [&](const Probe& probe, const ProbeResult&, const Classified& classified, const Observation& seen) {
+  hooks.record = [&](const Probe& probe, const ProbeResult&, const Classified& classified,
+                     const Observation& seen) {
     ++recorded;
     failures += classified.outcome == Outcome::fail;
     CHECK(seen.ran == probe.subset);
@@ -99,7 +100,8 @@ TEST_CASE("what really ran is the evidence, without repeats and strangers") {
   const auto runners = slots(1, [](const ProbeRequest&, const std::atomic<bool>&) {
     ProbeResult result;
     result.end = VictimEnd::pass;
-    result.ran = {{"t2", "success", 0.1}, {"stranger", "success", 0.1}, {"t0", "success", 0.1}, {"t2", "fail", 0.1}};
+    result.ran = {
+        {"t2", "success", 0.1}, {"stranger", "success", 0.1}, {"t0", "success", 0.1}, {"t2", "fail", 0.1}};
     return result;
   });
   auto settings = settings_of(3);
