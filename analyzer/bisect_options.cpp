@@ -56,7 +56,7 @@ po::options_description bisect_options() {
   output.add_options()
     ("session", po::value<std::string>()->value_name("FILE"),
      "the SQLite file of sessions (default: .flakebisect/sessions.sqlite under the directory)");
-  for (const auto& format : report_format_names()) {
+  for (const auto& format : known_report_formats()) {
     output.add_options()(format.c_str(), po::value<std::string>()->value_name("FILE"),
                          ("write a report in this format (-: standard output)"));
   }
@@ -122,7 +122,7 @@ BisectOptions parse_bisect_options(const std::vector<std::string>& args, bool& h
   options.seed = values["seed"].as<std::uint64_t>();
   options.session = optional_value<std::string>(values, "session");
   std::size_t to_stdout = 0;
-  for (const auto& format : report_format_names()) {
+  for (const auto& format : known_report_formats()) {
     if (const auto file = optional_value<std::string>(values, format.c_str())) {
       options.reports.push_back({format, *file});
       if (*file == "-") ++to_stdout;

@@ -154,7 +154,7 @@ po::options_description resume_options() {
     ("max-probes", po::value<std::uint64_t>()->value_name("N"), "limit on the number of further probes")
     ("jobs", po::value<std::uint64_t>()->value_name("N"), "probes at once")
     ("confidence", po::value<double>()->value_name("P"), "another confidence than the session began with");
-  for (const auto& format : report_format_names()) {
+  for (const auto& format : known_report_formats()) {
     options.add_options()(format.c_str(), po::value<std::string>()->value_name("FILE"),
                           "write a report in this format (-: standard output)");
   }
@@ -249,7 +249,7 @@ int command_resume(const Arguments& args) {
     throw UsageError("--confidence takes a probability above 0.5 and below 1, such as 0.95");
   }
   if (options.jobs < 1 || options.jobs > 4096) throw UsageError("--jobs takes a number from 1 to 4096");
-  for (const auto& format : report_format_names()) {
+  for (const auto& format : known_report_formats()) {
     if (values.count(format) != 0) options.reports.push_back({format, values[format].as<std::string>()});
   }
   check_directory(common.directory);
