@@ -9,6 +9,7 @@
 
 #include "bisect/check_server_checks.h"
 #include "bisect/runner.h"
+#include "repo_reader/test_ids.h"
 
 namespace flakebisect::bisect {
 
@@ -16,12 +17,6 @@ namespace {
 
 /// So many of the listed tests are run where the caller names none.
 constexpr std::size_t kTestsToRun = 4;
-
-/// unittest reports what fails outside of a test under such names.
-bool names_a_fixture(const std::string& id) {
-  return id.starts_with("setUpClass (") || id.starts_with("tearDownClass (") ||
-         id.starts_with("setUpModule (") || id.starts_with("tearDownModule (");
-}
 
 /// All requirements, in the order in which they are tried.
 std::array<const std::vector<Check>*, 4> groups() {
@@ -174,7 +169,8 @@ std::vector<TestSeen> ran(const CheckSession& session, std::size_t end) {
   std::vector<TestSeen> tests;
   for (std::size_t i = 0; i < end; ++i) {
     const ChannelEvent* event = session.seen()[i].event();
-    if (event == nullptr || !event->test_id || !event->runnable || names_a_fixture(*event->test_id)) continue;
+    if (event == nullptr || !event->test_id || !event->runnable || !repo_reader::is_test_id(*event->test_id))
+      continue;
     if (event->status == repo_reader::Status::none || event->status == repo_reader::Status::exists) continue;
     auto test = std::find_if(tests.begin(), tests.end(),
                              [&](const auto& seen) { return seen.id == *event->test_id; });

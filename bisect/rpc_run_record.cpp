@@ -1,21 +1,14 @@
 #include "bisect/rpc_run_record.h"
 
 #include <algorithm>
-#include <array>
+
+#include "repo_reader/test_ids.h"
 
 namespace flakebisect::bisect {
 
 namespace {
 
 using repo_reader::Status;
-
-/// unittest reports what fails outside of a test under such names, as if they were tests.
-bool names_a_fixture(const std::string& id) {
-  constexpr std::array<std::string_view, 5> starts = {"setUpClass (", "tearDownClass (", "setUpModule (",
-                                                      "tearDownModule (", "unittest.loader."};
-  return std::any_of(starts.begin(), starts.end(),
-                     [&](std::string_view start) { return id.starts_with(start); });
-}
 
 bool is_text(const ChannelEvent& event) {
   return !event.mime_type || event.mime_type->starts_with("text/");
@@ -63,7 +56,7 @@ void RpcRunRecord::on_event(const ChannelEvent& event) {
       victim_files_.emplace_back(*event.file_name, event.file_bytes);
     }
   }
-  if (asked_.count(id) == 0 && (!event.runnable || names_a_fixture(id))) {
+  if (asked_.count(id) == 0 && (!event.runnable || !repo_reader::is_test_id(id))) {
     if (event.status == Status::fail && fixture_failure_.empty()) fixture_failure_ = id;
     return;
   }

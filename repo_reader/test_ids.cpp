@@ -6,8 +6,8 @@
 namespace flakebisect::repo_reader {
 
 bool is_test_id(std::string_view id) {
-  constexpr std::string_view whole[] = {"", "process-returncode", "subunit.parser", "stdin",
-                                        "testtools.extradata"};
+  constexpr std::string_view whole[] = {"",      "process-returncode",  "subunit.parser",
+                                        "stdin", "testtools.extradata", "testrepository-rpc"};
   constexpr std::string_view beginnings[] = {"broken-runner-'",  "setUpClass (",     "tearDownClass (",
                                              "setUpModule (",    "tearDownModule (", "unittest.loader.",
                                              "unittest2.loader."};

@@ -8,7 +8,7 @@
 namespace flakebisect::repo_reader {
 
 /// False for ids that runners and repositories make up: no test can be asked for by them.
-///   process-returncode, subunit.parser, broken-runner-'k', stdin, testtools.extradata,
+///   process-returncode, subunit.parser, broken-runner-'k', stdin, testtools.extradata, testrepository-rpc,
 ///   setUpClass (..), tearDownClass (..), setUpModule (..), tearDownModule (..), import failures of unittest
 bool is_test_id(std::string_view id);
 
