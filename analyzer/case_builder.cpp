@@ -485,8 +485,10 @@ BisectCase case_from_list(const std::string& lines, const BisectOptions& options
     }
   }
   if (facts.worker_tests == 0) {
-    throw InputError(InputError::Kind::no_such_test,
-                     "the load list holds no test id; it takes one a line, in the order in which they ran");
+    throw InputError(
+        InputError::Kind::no_such_test,
+        fmt::format("the load list {} holds no test id; it takes one a line, in the order in which they ran",
+                    options.load_list.value_or("-")));
   }
   if (!unknown.empty()) {
     facts.warnings.push_back(

@@ -1,5 +1,7 @@
 #include "analyzer/commands.h"
 
+#include <fcntl.h>
+
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
@@ -19,11 +21,23 @@ namespace flakebisect::analyzer {
 
 namespace {
 
+/// The command of this name. Throws UsageError with the nearest name where there is none.
+const Command& command_named(const std::string& name) {
+  const auto& all = commands();
+  const auto found =
+      std::find_if(all.begin(), all.end(), [&](const Command& command) { return name == command.name; });
+  if (found != all.end()) return *found;
+  std::vector<std::string> names;
+  for (const auto& command : all) names.emplace_back(command.name);
+  const auto suggestion = nearest(name, names);
+  throw UsageError("unknown command '" + name + "'" +
+                   (suggestion ? "; did you mean '" + *suggestion + "'?" : "; see 'flakebisect help'"));
+}
+
 int command_help(const Arguments& args) {
-  if (!args.empty()) {
-    for (const auto& command : commands()) {
-      if (args[0] == command.name && command.run != command_help) return command.run({"--help"});
-    }
+  if (!args.empty() && args[0].rfind('-', 0) != 0) {
+    const auto& command = command_named(args[0]);
+    if (command.run != command_help) return command.run({"--help"});
   }
   std::puts(
       "flakebisect explains flaky tests: why did this test fail in that run?\n"
@@ -51,19 +65,18 @@ int dispatch(Arguments args) {
     return exit_ok;
   }
   const auto word = take_command_word(args);
-  const auto& all = commands();
-  const std::string name = word.value_or("bisect");
-  const auto found =
-      std::find_if(all.begin(), all.end(), [&](const Command& command) { return name == command.name; });
-  if (found == all.end()) {
-    std::vector<std::string> names;
-    for (const auto& command : all) names.emplace_back(command.name);
-    const auto suggestion = nearest(name, names);
-    throw UsageError("unknown command '" + name + "'" +
-                     (suggestion ? "; did you mean '" + *suggestion + "'?" : "; see 'flakebisect help'"));
-  }
+  const auto& command = command_named(word.value_or("bisect"));
   if (!word && args.size() == 1 && (args[0] == "--help" || args[0] == "-h")) return command_help({});
-  return found->run(args);
+  return command.run(args);
+}
+
+/// Where a standard descriptor is closed, the next file opened would get its number, and what is printed
+/// would end up in that file. /dev/null, opened for reading, keeps the place; writing to it fails and is
+/// reported.
+void hold_standard_descriptors() {
+  for (int descriptor = 0; descriptor < 3; ++descriptor) {
+    if (::fcntl(descriptor, F_GETFD) == -1 && errno == EBADF) (void)::open("/dev/null", O_RDONLY);
+  }
 }
 
 /// Standard output and error are flushed and checked: a full disk must not look like success.
@@ -94,6 +107,7 @@ const std::vector<Command>& commands() {
 }
 
 int run_program(Arguments args) {
+  hold_standard_descriptors();
   int status = exit_internal_error;
   try {
     status = dispatch(std::move(args));

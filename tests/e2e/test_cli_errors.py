@@ -1,0 +1,299 @@
+#!/usr/bin/python3
+"""Every error of the command line, of the input and of the tests to run: its exit status, and what the message says."""
+import json
+import os
+import pathlib
+import re
+import shlex
+import signal
+import subprocess
+import sys
+import unittest
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from small_project import BEHIND, POLLUTER, PROGRAM, TESTS, VICTIM, SmallProject, stored_run  # noqa: E402
+
+
+
+class ErrorCase(SmallProject):
+    def fails(self, status, words, *said):
+        """Runs the program: it ends with the status, prints nothing but its message on standard error, which has each text."""
+        ran = self.run_program(*words)
+        self.assertEqual(ran.returncode, status, f"{ran.stdout}\n{ran.stderr}")
+        for text in said:
+            self.assertIn(text, ran.stderr)
+        self.assertNotIn("terminate called", ran.stderr)
+        self.assertNotIn("what():", ran.stderr)
+        return ran
+
+
+class CommandLineTest(ErrorCase):
+    def test_unknown_option_suggests_the_nearest(self):
+        self.fails(2, ["--wroker", "worker-0"], "--wroker", "--worker")
+        self.fails(2, ["bisect", "--confidance", "0.9"], "--confidance", "--confidence")
+        self.fails(2, ["list", "--pipelin"], "--pipelin", "--pipeline")
+
+    def test_unknown_command_suggests_the_nearest(self):
+        self.fails(2, ["bisekt"], "bisekt", "bisect")
+        self.fails(2, ["sesions"], "sesions", "sessions")
+
+    def test_options_do_not_work_abbreviated(self):
+        self.fails(2, ["--work", "worker-0"], "--work")
+
+    def test_values_that_cannot_be(self):
+        for words in (
+            ["--confidence", "1.5"], ["--confidence", "0"], ["--confidence", "high"], ["--budget", "soon"], ["--budget", "-5s"],
+            ["--max-probes", "many"], ["--max-probes", "-1"], ["--jobs", "0"], ["--seed", "x"], ["--color", "purple"],
+            ["--test-timeout", "1 fortnight"], ["--match", "("],
+        ):
+            with self.subTest(words=words):
+                self.fails(2, words, words[0])
+
+    def test_option_without_its_value(self):
+        for option in ("--run-id", "--worker", "--test", "--json", "--directory"):
+            with self.subTest(option=option):
+                self.fails(2, [option], option.lstrip("-"))
+
+    def test_load_list_needs_a_test_and_a_command(self):
+        (self.folder / "ids").write_text("\n".join(TESTS) + "\n")
+        self.fails(2, ["--load-list", "ids", "--command", "./runner --load-list $IDFILE"], "--test")
+
+    def test_help_and_version_are_no_errors(self):
+        ran = self.run_program("--version")
+        self.assertEqual((ran.returncode, len(ran.stdout.splitlines()), ran.stderr), (0, 1, ""))
+        commands = re.findall(r"^  ([a-z][a-z-]+)  +\S", self.run_program("help").stdout, re.MULTILINE)
+        self.assertLessEqual({"bisect", "list", "resume", "sessions", "simulate", "help"}, set(commands))
+        for words in (["--help"], ["help"], *([command, "--help"] for command in commands)):
+            with self.subTest(words=words):
+                ran = self.run_program(*words)
+                self.assertEqual((ran.returncode, ran.stderr), (0, ""))
+                self.assertIn("flakebisect", ran.stdout)
+
+    def test_help_of_an_unknown_command(self):
+        self.fails(2, ["help", "bisekt"], "bisekt")
+
+
+class InputTest(ErrorCase):
+    def test_no_repository(self):
+        empty = self.folder / "empty"
+        empty.mkdir()
+        for words in (["-C", "empty"], ["list", "-C", "empty"]):
+            with self.subTest(words=words):
+                self.fails(5, words, "empty", ".testrepository", "--repo")
+
+    def test_directory_that_does_not_exist(self):
+        self.fails(5, ["-C", "no-such-place"], "no-such-place")
+
+    def test_named_repository_that_does_not_exist(self):
+        self.fails(5, ["--repo", "elsewhere/.stestr"], "elsewhere/.stestr")
+
+    def test_empty_repository(self):
+        self.repository({})
+        self.fails(5, [], ".testrepository", "run")
+        self.fails(5, ["list"], ".testrepository")
+
+    def test_run_that_does_not_exist(self):
+        self.fails(5, ["--run-id", "1615"], "1615", "7")
+        self.fails(5, ["list", "--run-id", "1615"], "1615", "7")
+
+    def test_worker_that_does_not_exist(self):
+        self.fails(5, ["--run-id", "7", "--worker", "worker-9"], "worker-9", "worker-0")
+
+    def test_worker_with_no_failure(self):
+        run = stored_run(TESTS + [VICTIM], failed=[VICTIM]) + stored_run([BEHIND], worker="worker-1", start=2)
+        self.repository({"7": run})
+        self.fails(5, ["--run-id", "7", "--worker", "worker-1"], "worker-1", "worker-0")
+
+    def test_run_with_no_failure(self):
+        self.fails(5, ["--run-id", "6"], "run 6", "--run-id")
+
+    def test_no_run_with_a_failure(self):
+        self.repository({"6": stored_run(TESTS)})
+        self.fails(5, [], "fail")
+
+    def test_test_that_did_not_run(self):
+        self.fails(5, ["--run-id", "7", "--test", "tests.test_b.Case.test_victem"], "test_victem", VICTIM)
+
+    def test_test_that_did_not_fail(self):
+        self.fails(5, ["--run-id", "7", "--test", TESTS[3]], TESTS[3], "7")
+
+    def test_stream_that_cannot_be_read(self):
+        for content in (b"\xb3" + bytes(range(200)), b"\x00\x01\x02" * 100, b""):
+            with self.subTest(content=content[:5]):
+                self.repository({"7": content})
+                self.fails(5, ["--run-id", "7"], "7")
+
+    def test_run_that_is_a_directory(self):
+        (self.folder / ".testrepository" / "8").mkdir()
+        try:
+            self.fails(5, ["--run-id", "8"], "8")
+        finally:
+            (self.folder / ".testrepository" / "8").rmdir()
+
+    def test_list_file_that_does_not_exist(self):
+        self.fails(5, ["--load-list", "no-ids", "--test", VICTIM, "--command", "true"], "no-ids")
+
+    def test_list_file_with_no_test(self):
+        (self.folder / "ids").write_text("\n\n")
+        self.fails(5, ["--load-list", "ids", "--test", VICTIM, "--command", "cat $IDFILE"], "no test id", "ids")
+
+    def test_no_test_command(self):
+        (self.folder / ".testr.conf").unlink()
+        self.fails(5, ["--run-id", "7"], "--command")
+
+    def test_session_that_does_not_exist(self):
+        self.fails(5, ["resume"], "session")
+
+
+class CannotRunTest(ErrorCase):
+    def test_missing_command(self):
+        self.fails(6, ["--run-id", "7", "--command", "/no/such/runner --load-list $IDFILE"], "/no/such/runner")
+
+    def test_missing_command_of_the_configuration(self):
+        self.configure("./no-such-runner $LISTOPT $IDOPTION")
+        self.fails(6, ["--run-id", "7"], "no-such-runner")
+
+    def test_command_that_asks_to_stop(self):
+        self.fails(6, ["--run-id", "7", "--command", "exit 126 # $IDFILE"], "126")
+
+    def test_runner_that_is_killed_every_time(self):
+        self.mode("always-die")
+        self.fails(6, ["--run-id", "7"])
+
+    def test_runner_that_is_killed_once(self):
+        self.mode("die-once")
+        ran = self.run_program("--run-id", "7", "--json", "report.json")
+        self.assertEqual(ran.returncode, 0, ran.stderr)
+        report = json.loads((self.folder / "report.json").read_text())
+        self.assertEqual((report["verdict"]["kind"], report["verdict"]["tests"]), ("polluter", [POLLUTER]))
+        self.assertEqual(report["cost"]["void"], 1)
+
+    def test_missing_server(self):
+        self.fails(6, ["--run-id", "7", "--server", "/no/such/server"], "/no/such/server")
+
+
+class OutputTest(ErrorCase):
+    def full(self, words, **streams):
+        with open("/dev/full", "w") as full:
+            ran = self.run_program(*words, **{name: full for name in streams})
+        self.assertEqual(ran.returncode, 1, ran.stderr)
+        return ran
+
+    def test_standard_output_is_full(self):
+        for words in (["--version"], ["--help"], ["help", "list"], ["list"], ["list", "--pipeline", "--worker", "worker-0"],
+                      ["list", "--json", "-"], ["--run-id", "7"], ["--run-id", "7", "-q", "--json", "-"]):
+            with self.subTest(words=words):
+                self.assertIn("output", self.full(words, stdout=1).stderr)
+
+    def test_standard_error_is_full(self):
+        self.full(["--run-id", "7"], stderr=1)
+
+    def test_standard_output_is_closed(self):
+        ran = self.shell(f"{self.program_quoted()} list >&-", cwd=self.folder)
+        self.assertEqual(ran.returncode, 1, ran.stderr)
+
+    def test_report_file_is_full(self):
+        self.fails(1, ["--run-id", "7", "--json", "/dev/full"], "/dev/full")
+
+    def test_report_file_in_no_folder(self):
+        self.fails(1, ["--run-id", "7", "--markdown", "no-such-folder/report.md"], "no-such-folder/report.md")
+
+
+class BudgetTest(ErrorCase):
+    def test_budget_that_is_too_small(self):
+        ran = self.run_program("--run-id", "7", "--confidence", "0.9999", "--max-probes", "8")
+        self.assertEqual(ran.returncode, 3, ran.stderr)
+        self.assertIn("resume", ran.stdout + ran.stderr)
+
+    def test_failure_that_never_comes_back(self):
+        self.mode("never")
+        ran = self.run_program("--run-id", "7", "--max-probes", "30", "--json", "report.json")
+        self.assertEqual(ran.returncode, 4, ran.stderr)
+        self.assertEqual(json.loads((self.folder / "report.json").read_text())["verdict"]["kind"], "not-reproduced")
+
+
+class InterruptTest(ErrorCase):
+    def interrupt(self, number):
+        """Starts a search whose sixth run of the tests never ends, and sends the signal while that is running."""
+        fifo = self.folder / "running"
+        os.mkfifo(fifo)
+        self.mode("block", "5", shlex.quote(str(fifo.name)))
+        process = subprocess.Popen(
+            [PROGRAM, "--run-id", "7"], cwd=self.folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE, text=True, start_new_session=True,
+        )
+        try:
+            child = int(fifo.read_text())
+            process.send_signal(number)
+            out, err = process.communicate(timeout=60)
+        finally:
+            process.kill()
+            process.wait()
+        with self.assertRaises(ProcessLookupError, msg="the probe is gone"):
+            os.kill(child, 0)
+        return process.returncode, out + err
+
+    def test_interrupt_and_resume(self):
+        status, said = self.interrupt(signal.SIGINT)
+        self.assertEqual(status, 130, said)
+        self.assertIn(VICTIM, said)
+        resume = [line for line in said.splitlines() if "flakebisect" in line and "resume" in line]
+        self.assertTrue(resume, said)
+        self.mode("polluted")
+        ran = self.run_program("resume", "--json", "report.json")
+        self.assertEqual(ran.returncode, 0, ran.stderr)
+        self.assertEqual(json.loads((self.folder / "report.json").read_text())["verdict"]["tests"], [POLLUTER])
+
+    def test_terminated(self):
+        status, said = self.interrupt(signal.SIGTERM)
+        self.assertEqual(status, 143, said)
+        self.assertIn("resume", said)
+
+
+class MainJobTest(ErrorCase):
+    def test_verdict_report_and_reproduction_command(self):
+        before = {p.name: p.read_bytes() for p in (self.folder / ".testrepository").iterdir()}
+        ran = self.run_program("--run-id", "7", "--worker", "worker-0", "--json", "report.json", "--markdown", "report.md")
+        self.assertEqual(ran.returncode, 0, ran.stderr)
+        report = json.loads((self.folder / "report.json").read_text())
+        self.assertEqual(report["schema"], "flakebisect/report/1")
+        self.assertEqual((report["verdict"]["kind"], report["verdict"]["tests"]), ("polluter", [POLLUTER]))
+        self.assertTrue(report["verdict"]["confirmed"])
+        self.assertGreaterEqual(report["verdict"]["probability"], 0.95)
+        self.assertEqual((report["victim"], report["run_id"], report["worker"]), (VICTIM, "7", "worker-0"))
+        self.assertEqual(report["candidates"], len(TESTS))
+        self.assertEqual(report["reproduce"]["tests"], [POLLUTER, VICTIM])
+        self.assertIn(POLLUTER, ran.stdout)
+        self.assertIn(POLLUTER, (self.folder / "report.md").read_text())
+        self.assertIn(report["reproduce"]["command"].splitlines()[0], ran.stdout)
+
+        pasted = self.shell(report["reproduce"]["command"], cwd=pathlib.Path("/"))
+        self.assertIn(f"failure: {VICTIM}", pasted.stdout, pasted.stderr)
+        ran_there = [line.split()[1] for line in pasted.stdout.splitlines() if line.startswith("test:")]
+        self.assertEqual(ran_there, [POLLUTER, VICTIM])
+
+        after = {p.name: p.read_bytes() for p in (self.folder / ".testrepository").iterdir()}
+        self.assertEqual(after, before, "the repository is only read")
+
+    def test_same_seed_same_probes(self):
+        probes = []
+        for name in ("one", "two"):
+            ran = self.run_program("--run-id", "7", "--seed", "5", "--session", f"{name}.sqlite", "--json", f"{name}.json", "-q")
+            self.assertEqual(ran.returncode, 0, ran.stderr)
+            probes.append([(arm["name"], arm["tests"], arm["failures"])
+                           for arm in json.loads((self.folder / f"{name}.json").read_text())["arms"]])
+        self.assertEqual(*probes)
+
+    def test_exit_status_of_a_command_speaks(self):
+        (self.folder / "ids").write_text("\n".join([*TESTS, VICTIM, BEHIND]) + "\n")
+        ran = self.run_program(
+            "--load-list", "ids", "--test", VICTIM, "--json", "report.json",
+            "--command", f"! grep -q -x {shlex.quote(POLLUTER)} $IDFILE",
+        )
+        self.assertEqual(ran.returncode, 0, ran.stderr)
+        report = json.loads((self.folder / "report.json").read_text())
+        self.assertEqual((report["verdict"]["kind"], report["verdict"]["tests"]), ("polluter", [POLLUTER]))
+
+
+if __name__ == "__main__":
+    unittest.main()
