@@ -125,7 +125,7 @@ void Engine::State::observe(const Observation& observation) {
   const bool failed = observation.outcome == Outcome::fail;
   if (observation.source == Source::probe) {
     // The bets are what the posterior predicted before this outcome.
-    if (is_alone(observation.ran)) fails_alone.observe(failed, weights().self_rate);
+    if (is_alone(observation.ran)) fails_alone.observe(failed);
     if (target && target->kind != Kind::self && as_asked && observation.purpose != Purpose::search) {
       // The rates are today's, not those of the day the probe was issued.
       for (const Answer& answer : answers(16))

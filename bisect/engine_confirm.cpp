@@ -27,9 +27,20 @@ double Engine::State::log_e(const Answer& answer) const {
   }
 }
 
+double Engine::State::probability_needed(const Answer& answer) const {
+  if (answer.kind != Kind::self) return options.confidence;
+  // 'Fails alone' looks the same as a background of something worse until the rest of the list has been
+  // tried. How common backgrounds are is the least certain of the priors. Where failures are frequent,
+  // checking is cheap: then the verdict must also hold for whoever believes in them up to `scepticism` times
+  // more.
+  const double scepticism = 1.0 + 7.0 * std::pow(std::min(1.0, answer.rate / 0.09), 4.0);
+  const double odds = options.confidence / (1.0 - options.confidence) * scepticism;
+  return odds / (1.0 + odds);
+}
+
 bool Engine::State::settled() {
   const Answer& top = best();
-  return top.probability >= options.confidence && log_e(top) >= log_e_needed();
+  return top.probability >= probability_needed(top) && log_e(top) >= log_e_needed();
 }
 
 std::vector<TestIndex> Engine::State::full_list() const {
@@ -81,7 +92,7 @@ std::optional<double> Engine::expected_seconds_left() const {
   for (const Answer& answer : state.answers(state.problem.candidates.size() + 2))
     if (answer.probability > 0) unknown -= answer.probability * std::log(answer.probability);
   double seconds = 0;
-  if (top.probability < state.options.confidence) {
+  if (top.probability < state.probability_needed(top)) {
     if (!(choice.information > 0)) return std::nullopt;
     seconds = unknown / choice.information * choice.seconds;
   }

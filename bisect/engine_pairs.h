@@ -13,9 +13,10 @@
 
 namespace flakebisect::bisect {
 
-/// Up to this many candidates all pairs are kept; beyond, those of the likeliest candidates once failures
-/// have been seen.
+/// Up to this many candidates all pairs are kept.
 inline constexpr std::size_t pair_pool = 700;
+/// Of longer lists, those of so many of the likeliest candidates, once failures have been seen.
+inline constexpr std::size_t chosen_pool = 300;
 
 class PairPosterior {
  public:

@@ -40,7 +40,7 @@ void Posterior::add(const std::vector<TestIndex>& ran, bool failed, double weigh
     return a < b;
   };
   std::sort(likely.begin(), likely.end(), likelier);
-  likely.resize(std::min(likely.size(), pair_pool));
+  likely.resize(std::min(likely.size(), chosen_pool));
   pairs_.choose_pool(std::move(likely), evidence);
 }
 

@@ -10,9 +10,9 @@ namespace flakebisect::bisect {
 std::vector<stats::RatioCell> ratio_cells() {
   // Mostly 0. A background that matters is one that is seen: low ones are discounted, see docs/statistics.md.
   const double usual = 0.08;
-  return {{0.0, 0.60, 0},      {0.01, 0.06, usual}, {0.03, 0.06, usual},
-          {0.08, 0.07, usual}, {0.16, 0.07, usual}, {0.25, 0.07, usual},
-          {0.36, 0.07, usual}, {0.6, 0.5, 0},       {0.8, 0.5, 0}};
+  return {{0.0, 0.70, 0},      {0.01, 0.04, usual}, {0.03, 0.04, usual},
+          {0.08, 0.05, usual}, {0.16, 0.05, usual}, {0.25, 0.06, usual},
+          {0.36, 0.06, usual}, {0.6, 0.5, 0},       {0.8, 0.5, 0}};
 }
 
 KindPriors priors_for(const Problem& problem) {

@@ -42,7 +42,7 @@ struct Arms {
 };
 
 /// 'Fails alone' must beat this rate: what a machine's hiccups could do.
-inline constexpr double alone_null_rate = 0.002;
+inline constexpr double alone_null_rate = 0.0005;
 /// The arm of a confirming probe is the reproduction with this probability.
 inline constexpr double treatment_probability = 0.5;
 /// Confirmation of the leading answer starts at this posterior probability.
@@ -62,6 +62,8 @@ struct Engine::State {
   /// log of the e-value of the confirmation of an answer.
   double log_e(const Answer& answer) const;
   double log_e_needed() const;
+  /// The posterior probability at which `answer` may be given.
+  double probability_needed(const Answer& answer) const;
   bool settled();
   Probe issue(std::vector<TestIndex> subset, Purpose purpose, std::optional<Answer> target);
   /// The probe that confirms `answer`.

@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <stdexcept>
+
+#include "stats/log_math.h"
 
 namespace flakebisect::stats {
 
@@ -28,11 +31,21 @@ void RandomisedTwoArmTest::observe(bool treatment, bool failed, double treatment
   highest_ = std::max(highest_, log_e_);
 }
 
-void RateAboveTest::observe(bool failed, double bet) {
-  const double rate = inside(bet);
-  if (rate <= null_rate_) return;
-  log_e_ += log_likelihood(failed, rate) - log_likelihood(failed, null_rate_);
-  highest_ = std::max(highest_, log_e_);
+RateAboveTest::RateAboveTest(double null_rate) : null_rate_(null_rate) {
+  if (!(null_rate > 0) || !(null_rate < bets_.front()))
+    throw std::invalid_argument("the null rate must lie between 0 and the lowest bet");
+}
+
+void RateAboveTest::observe(bool failed) {
+  for (std::size_t i = 0; i < bets_.size(); ++i)
+    log_ratio_[i] += log_likelihood(failed, bets_[i]) - log_likelihood(failed, null_rate_);
+  highest_ = std::max(highest_, log_e());
+}
+
+double RateAboveTest::log_e() const {
+  double sum = minus_infinity;
+  for (const double one : log_ratio_) sum = log_add(sum, one);
+  return sum - std::log(static_cast<double>(bets_.size()));
 }
 
 }  // namespace flakebisect::stats

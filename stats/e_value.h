@@ -5,6 +5,8 @@
 /// is at most alpha, however long one looks and whatever decides when to stop (Ramdas et al., 'Game-theoretic
 /// statistics and safe anytime-valid inference', 2023).
 
+#include <array>
+
 namespace flakebisect::stats {
 
 /// Null: the outcome does not depend on which of two arms was run. The arm of every run must be drawn
@@ -24,19 +26,20 @@ class RandomisedTwoArmTest {
   double highest_ = 0;
 };
 
-/// Null: the failure rate is at most `null_rate`.
+/// Null: the failure rate is at most `null_rate`. The bet is a mixture: the mean over a few fixed rates above
+/// the null of their likelihood ratios, each of which is an e-process. Nothing has to be guessed beforehand,
+/// at the price of a factor of at most the number of rates.
 class RateAboveTest {
  public:
-  explicit RateAboveTest(double null_rate) : null_rate_(null_rate) {}
-  /// One run. `bet` is the rate the alternative predicts, chosen before the outcome was seen; a bet at or
-  /// below the null rate leaves the product alone.
-  void observe(bool failed, double bet);
-  double log_e() const { return log_e_; }
+  explicit RateAboveTest(double null_rate);
+  void observe(bool failed);
+  double log_e() const;
   double highest_log_e() const { return highest_; }
 
  private:
+  static constexpr std::array<double, 7> bets_{0.01, 0.025, 0.06, 0.15, 0.35, 0.7, 0.98};
   double null_rate_;
-  double log_e_ = 0;
+  std::array<double, 7> log_ratio_{};
   double highest_ = 0;
 };
 

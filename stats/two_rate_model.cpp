@@ -48,6 +48,10 @@ TwoRateModel::TwoRateModel(RatePrior prior, std::vector<RatioCell> cells)
   for (const RatioCell& cell : cells_)
     if (!(cell.ratio >= 0) || !(cell.ratio < 1) || !(cell.weight > 0))
       throw std::invalid_argument("a ratio must lie in [0, 1) and have a positive weight");
+  for (const RatioCell& cell : cells_) {
+    log_weight_.push_back(std::log(cell.weight));
+    log_ratio_.push_back(std::log(cell.ratio));
+  }
   set_totals(0, 0);
 }
 
@@ -142,13 +146,14 @@ RateSummary TwoRateModel::evaluate(double active_failures, double active_passes,
   double reference = minus_infinity;
   for (std::size_t k = first_cell; k < last_cell; ++k) {
     const RatioCell& cell = cells_[k];
-    double value = std::log(cell.weight);
+    double value = log_weight_[k];
     if (outside > 1e-9) {
       if (cell.ratio <= 0) continue;
-      value += outside * std::log(cell.ratio);
+      value += outside * log_ratio_[k];
     }
     double mean = 0;
-    const Node low = node(k, below);
+    node(k, below + 1);  // first: it may move the row
+    const Node& low = node(k, below);
     if (t < 1e-12) {
       value += low.log_value;
       mean = low.mean;

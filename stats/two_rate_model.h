@@ -75,7 +75,8 @@ class TwoRateModel {
 
   RatePrior prior_;
   std::vector<RatioCell> cells_;
-  double grid_failures_ = -1;  ///< the number of failures the grid is fine enough for
+  std::vector<double> log_weight_, log_ratio_;  ///< of the cells
+  double grid_failures_ = -1;                   ///< the number of failures the grid is fine enough for
   Eigen::ArrayXd rate_, log_rate_, log_pass_, log_prior_;
   std::vector<Eigen::ArrayXd> inactive_log_pass_;   ///< per cell: log(1 - rho p)
   std::vector<Eigen::ArrayXd> inactive_log_prior_;  ///< per cell: log of the discount of small rho p

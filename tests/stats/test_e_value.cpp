@@ -40,17 +40,32 @@ TEST_CASE("failures of the reproduction alone convince in about five") {
   CHECK(failures == 5);
 }
 
-TEST_CASE("the test that something fails expects at most 1 under its null") {
-  for (const double bet : {0.001, 0.01, 0.5, 1.0})
-    for (const double rate : {0.0, 0.001, 0.002}) {
-      double expected = 0;
-      for (const bool failed : {false, true}) {
-        RateAboveTest test(0.002);
-        test.observe(failed, bet);
-        expected += (failed ? rate : 1 - rate) * std::exp(test.log_e());
+TEST_CASE("the test that something fails expects at most 1 under its null, at every step") {
+  // All outcomes of four runs, exactly.
+  for (const double rate : {0.0, 0.0002, 0.0005}) {
+    double expected = 0;
+    for (unsigned outcomes = 0; outcomes < 16; ++outcomes) {
+      RateAboveTest test(0.0005);
+      double probability = 1;
+      for (unsigned run = 0; run < 4; ++run) {
+        const bool failed = ((outcomes >> run) & 1U) != 0;
+        probability *= failed ? rate : 1 - rate;
+        test.observe(failed);
       }
-      CHECK(expected <= 1.0 + 1e-9);
+      expected += probability * std::exp(test.log_e());
     }
+    CHECK(expected <= 1.0 + 1e-9);
+  }
+}
+
+TEST_CASE("two failures in a hundred runs are no hiccup, one is not enough") {
+  RateAboveTest test(0.0005);
+  for (int run = 0; run < 100; ++run) {
+    if (run == 60) CHECK(test.highest_log_e() < std::log(20.0));
+    test.observe(run == 20 || run == 90);
+  }
+  CHECK(test.highest_log_e() >= std::log(20.0));
+  CHECK_THROWS_AS(RateAboveTest(0.0), std::invalid_argument);
 }
 
 TEST_CASE("a null without effect reaches 20 in at most one of twenty searches") {

@@ -1,0 +1,90 @@
+#include <catch2/catch.hpp>
+
+#include "bisect/engine.h"
+#include "engine_harness.h"
+
+using namespace flakebisect::bisect;
+using namespace flakebisect::bisect::testing;
+
+namespace {
+
+Trial search(const Problem& problem, const Rate& rate, std::uint64_t seed) {
+  EngineOptions options;
+  options.seed = seed;
+  Engine engine(problem, options);
+  return run_trial(engine, problem, rate, seed, 5000);
+}
+
+}  // namespace
+
+TEST_CASE("two tests that are needed together") {
+  const Problem problem = make_problem(60);
+  for (std::uint64_t seed = 1; seed <= 3; ++seed) {
+    const Trial trial = search(
+        problem,
+        [](const std::set<TestIndex>& ran) { return ran.count(11) > 0 && ran.count(42) > 0 ? 0.5 : 0.0; },
+        seed);
+    REQUIRE(trial.done);
+    CHECK(trial.verdict.kind == Kind::polluter_set);
+    CHECK(trial.verdict.tests == std::vector<TestIndex>{11, 42});
+    CHECK(trial.verdict.confirmed);
+  }
+}
+
+TEST_CASE("several polluters, each enough: one of them is named") {
+  const Problem problem = make_problem(60);
+  for (std::uint64_t seed = 1; seed <= 3; ++seed) {
+    const Trial trial = search(
+        problem,
+        [](const std::set<TestIndex>& ran) {
+          return ran.count(5) + ran.count(30) + ran.count(50) > 0 ? 0.4 : 0.0;
+        },
+        seed);
+    REQUIRE(trial.done);
+    CHECK(trial.verdict.kind == Kind::polluter);
+    REQUIRE(trial.verdict.tests.size() == 1);
+    const TestIndex named = trial.verdict.tests.front();
+    CHECK((named == 5 || named == 30 || named == 50));
+  }
+}
+
+TEST_CASE("a brittle victim: the state-setter did not run in the failing run") {
+  Problem problem = make_problem(50);
+  for (const TestIndex test : {7U, 20U, 33U, 44U}) problem.candidates[test].in_failing_run = false;
+  for (std::uint64_t seed = 1; seed <= 3; ++seed) {
+    const Trial trial = search(
+        problem, [](const std::set<TestIndex>& ran) { return ran.count(33) > 0 ? 0.0 : 0.6; }, seed);
+    REQUIRE(trial.done);
+    CHECK(trial.verdict.kind == Kind::brittle);
+    CHECK(trial.verdict.tests == std::vector<TestIndex>{33});
+    CHECK(trial.verdict.reproduce.empty());
+  }
+}
+
+TEST_CASE("a leak: the more ran before, the more failures") {
+  const Problem problem = make_problem(40, 2.0, 0.1);
+  for (std::uint64_t seed = 1; seed <= 3; ++seed) {
+    const Trial trial = search(
+        problem, [](const std::set<TestIndex>& ran) { return 0.6 * static_cast<double>(ran.size()) / 40; },
+        seed);
+    REQUIRE(trial.done);
+    CHECK(trial.verdict.kind == Kind::cumulative);
+    CHECK(trial.verdict.reproduce.size() == 40);
+  }
+}
+
+TEST_CASE("a victim that never fails again is not blamed on anything") {
+  const Problem problem = make_problem(20, 1.0, 0.05);
+  Engine engine(problem, {});
+  Observation stored;
+  for (TestIndex i = 0; i < 20; ++i) stored.ran.push_back(i);
+  stored.source = Source::history;
+  for (int i = 0; i < 40; ++i) {
+    stored.outcome = i % 4 == 0 ? Outcome::fail : Outcome::pass;
+    engine.observe(stored);
+  }
+  const Trial trial = run_trial(engine, problem, self_rate(0), 1, 2000);
+  CHECK(trial.verdict.kind == Kind::not_reproduced);
+  CHECK(trial.verdict.tests.empty());
+  CHECK_FALSE(trial.verdict.confirmed);
+}
