@@ -8,6 +8,7 @@
 #include <cstring>
 #include <exception>
 
+#include "analyzer/command_check_server.h"
 #include "analyzer/command_line.h"
 #include "analyzer/command_simulate.h"
 #include "analyzer/exit_status.h"
@@ -100,6 +101,7 @@ const std::vector<Command>& commands() {
       {"list", "print the tests a worker ran, in execution order", command_list},
       {"resume", "go on with a session that has no verdict yet", command_resume},
       {"sessions", "list, show, export and delete stored sessions", command_sessions},
+      {"check-server", "try every requirement of the protocol on a test server", command_check_server},
       {"simulate", "measure the search and its peers on simulated flaky failures", command_simulate},
       {"help", "show this help, or a command's", command_help},
   };

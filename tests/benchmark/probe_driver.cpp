@@ -74,6 +74,8 @@ int measure(const std::vector<std::string>& args) {
   request.victim = args[3];
   request.fresh_process = mode == "cold";
   std::vector<double> seconds;
+  seconds.reserve(
+      std::min<std::size_t>(most, 1U << 20U));  // so that it does not grow while memory is watched
   // The first probe is not counted: it starts the warm server.
   const ProbeResult first = runner->run(request, never);
   if (first.end != VictimEnd::pass) {
