@@ -116,7 +116,7 @@ SimCase generate_case(const CaseOptions& options, CaseKind kind, std::uint64_t s
     truth.q = options.q_shape == RateShape::wild ? draw_wild(options.q, rate)
                                                  : rate.log_uniform(options.q.low, options.q.high);
     Random background(mix(own, "background"));
-    const double fraction = background.chance(0.7) ? 0 : background.uniform(0, 0.3);
+    const double fraction = background.chance(0.8) ? 0 : background.log_uniform(0.01, 0.3);
     truth.r = options.background ? background.uniform(options.background->low, options.background->high)
                                  : fraction * truth.q;
   }

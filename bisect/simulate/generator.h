@@ -29,7 +29,7 @@ struct CaseOptions {
   Range startup_seconds{1, 20};  ///< log-uniform
   Range q{0.01, 1};              ///< failure rate
   RateShape q_shape = RateShape::wild;
-  std::optional<Range> background;    ///< r as a rate; else 0 in 70 % of cases, up to 0.3 q in the others
+  std::optional<Range> background;    ///< r as a rate; else 0 in 80 % of cases, 0.01 q to 0.3 q in the others
   std::optional<double> correlation;  ///< within a server process; given: every case has a warm server
   std::uint32_t server_probes = 20;   ///< that one warm server serves, where there is one
   std::optional<double> drift;        ///< amplitude in log-odds

