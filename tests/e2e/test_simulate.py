@@ -1,0 +1,71 @@
+#!/usr/bin/python3
+"""`flakebisect simulate` as a user runs it: tables, JSON, traces, the benchmark's smoke run, its plots."""
+
+import json
+import os
+import subprocess
+import tempfile
+import unittest
+import xml.etree.ElementTree
+
+PROGRAM = os.environ["FLAKEBISECT"]
+SOURCE = os.environ["FLAKEBISECT_SOURCE"]
+
+
+def simulate(*args):
+    return subprocess.run([PROGRAM, "simulate", *args], capture_output=True, text=True, timeout=300)
+
+
+SMALL = ["--cases", "2", "--tests", "5:30", "--q", "0.5:1", "--max-probes", "100", "--quiet"]
+
+
+class Simulate(unittest.TestCase):
+    def test_table_and_progress(self):
+        done = simulate(*SMALL[:-1], "--kind", "self", "--policy", "testr")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("2 cases of each kind, seed 1, confidence 0.95", done.stdout)
+        self.assertIn("testr", done.stdout)
+        self.assertIn("simulated 2 of 2", done.stderr)
+
+    def test_json_is_the_same_again(self):
+        first = simulate(*SMALL, "--kind", "polluter", "--json", "-", "--threads", "1")
+        again = simulate(*SMALL, "--kind", "polluter", "--json", "-", "--threads", "2")
+        self.assertEqual(first.returncode, 0, first.stderr)
+        self.assertEqual(first.stdout, again.stdout)
+        self.assertEqual(json.loads(first.stdout)["schema"], "flakebisect/simulation/1")
+
+    def test_trace(self):
+        done = simulate(*SMALL, "--kind", "self", "--trace", "1")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("truth: self", done.stdout)
+        self.assertIn("verdict: ", done.stdout)
+
+    def test_wrong_command_lines(self):
+        for args in (["--kind", "gremlin"], ["--policy", "oracle"], ["--q", "2"], ["--q", "a:b"], ["--trace", "1"],
+                     ["--confidence", "1"], ["--correlation", "7"]):
+            with self.subTest(args):
+                done = simulate("--cases", "1", "--quiet", *args)
+                self.assertEqual(done.returncode, 2, done.stderr)
+                self.assertTrue(done.stderr)
+
+    def test_output_that_cannot_be_written(self):
+        done = simulate(*SMALL, "--policy", "testr", "--json", "/nonexistent/file.json")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("/nonexistent/file.json", done.stderr)
+
+    def test_bars_and_plots(self):
+        with tempfile.TemporaryDirectory() as folder:
+            results = os.path.join(folder, "bars.json")
+            done = simulate("--bars", "--smoke", "--quiet", "--json", results)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            for bar in range(1, 8):
+                self.assertIn(f"Bar {bar}:", done.stdout)
+            subprocess.run([os.path.join(SOURCE, "scripts/plot-statistics"), results, folder], check=True,
+                           capture_output=True, timeout=60)
+            for name in ("calibration.svg", "cost-against-q.svg"):
+                root = xml.etree.ElementTree.parse(os.path.join(folder, name)).getroot()
+                self.assertTrue(root.tag.endswith("svg"))
+
+
+if __name__ == "__main__":
+    unittest.main()
