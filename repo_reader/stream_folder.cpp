@@ -9,9 +9,9 @@ namespace {
 // Up to here a walk over the tests in progress beats a hash table. Runners have one a worker.
 constexpr std::size_t few_open = 16;
 
-std::size_t key_hash(const Event& event) {
-  std::size_t hash = std::hash<std::string_view>{}(*event.test_id);
-  if (event.route_code) hash ^= 0x9E37'79B9'7F4A'7C15U + std::hash<std::string_view>{}(*event.route_code);
+std::size_t key_hash(std::string_view id, const std::optional<std::string_view>& route_code) {
+  std::size_t hash = std::hash<std::string_view>{}(id);
+  if (route_code) hash ^= 0x9E37'79B9'7F4A'7C15U + std::hash<std::string_view>{}(*route_code);
   return hash;
 }
 
@@ -27,8 +27,8 @@ void add_file(std::vector<Attachment>& details, const Event& event) {
 
 }  // namespace
 
-bool StreamFolder::Record::is(std::size_t wanted_hash, const Event& event) const {
-  return hash == wanted_hash && id == *event.test_id && route_code == event.route_code;
+bool StreamFolder::Record::is(const Event& event) const {
+  return id == *event.test_id && route_code == event.route_code;
 }
 
 void StreamFolder::on_event(const Event& event) {
@@ -47,15 +47,14 @@ void StreamFolder::on_event(const Event& event) {
 }
 
 StreamFolder::Record& StreamFolder::find_or_open(const Event& event) {
-  const std::size_t hash = key_hash(event);
   if (indexed_) {
-    const auto [first, last] = index_.equal_range(hash);
+    const auto [first, last] = index_.equal_range(key_hash(*event.test_id, event.route_code));
     for (auto entry = first; entry != last; ++entry) {
-      if (entry->second->is(hash, event)) return *entry->second;
+      if (entry->second->is(event)) return *entry->second;
     }
   } else {
     for (Record* record = newest_; record != nullptr; record = record->older) {
-      if (record->is(hash, event)) return *record;
+      if (record->is(event)) return *record;
     }
   }
   if (free_.empty()) {
@@ -64,7 +63,6 @@ StreamFolder::Record& StreamFolder::find_or_open(const Event& event) {
   }
   Record& record = *free_.back();
   free_.pop_back();
-  record.hash = hash;
   record.id = *event.test_id;
   record.route_code = event.route_code;
   record.status = Status::none;
@@ -89,6 +87,7 @@ StreamFolder::Record& StreamFolder::find_or_open(const Event& event) {
 }
 
 void StreamFolder::index(Record& record) {
+  record.hash = key_hash(record.id, record.route_code);
   index_.emplace(record.hash, &record);
 }
 

@@ -59,7 +59,7 @@ class StreamFolder final : public EventSink {
 
  private:
   struct Record {
-    std::size_t hash = 0;
+    std::size_t hash = 0;  // while indexed_
     std::string id;
     std::optional<std::string> route_code;
     Status status = Status::none;
@@ -73,7 +73,7 @@ class StreamFolder final : public EventSink {
     Record* older = nullptr;  // the records in progress, in the order of opening
     Record* newer = nullptr;
 
-    bool is(std::size_t key_hash, const Event& event) const;
+    bool is(const Event& event) const;
   };
 
   Record& find_or_open(const Event& event);

@@ -1,5 +1,7 @@
 #include <catch2/catch.hpp>
 
+#include <fmt/format.h>
+
 #include "fixture.h"
 
 /// Where the reference decoder dies of an exception or swallows the stream, and what is done instead. The
@@ -98,4 +100,33 @@ TEST_CASE("v2: a MIME type without a slash is kept as it is") {
   event.mime_type = "nonsense";
   folder.on_event(event);
   CHECK(visitor.mime_type == "nonsense");
+}
+
+TEST_CASE("many tests in progress at once, ended in any order") {
+  // Beyond a few the tests in progress are found by a hash table.
+  struct Visitor final : rr::TestVisitor {
+    void on_test(const rr::FoldedTest& test) override { seen.emplace_back(test.id); }
+    std::vector<std::string> seen;
+  };
+  constexpr int tests = 100;
+  Visitor visitor;
+  rr::StreamFolder folder(visitor);
+  const auto send = [&](int number, rr::Status status) {
+    const std::string id = fmt::format("t{}", number);
+    rr::Event event;
+    event.test_id = id;
+    event.status = status;
+    folder.on_event(event);
+  };
+  for (int i = 0; i < tests; ++i) send(i, rr::Status::inprogress);
+  for (int i = 0; i < tests; i += 2) send(i, rr::Status::success);
+  for (int i = 0; i < tests; i += 2)
+    CHECK(visitor.seen.at(static_cast<std::size_t>(i / 2)) == fmt::format("t{}", i));
+  send(1, rr::Status::inprogress);  // known already
+  folder.finish();
+  REQUIRE(visitor.seen.size() == tests);
+  CHECK(visitor.seen.at(tests / 2) == "t99");  // opened last, reported first
+  CHECK(visitor.seen.back() == "t1");
+  send(5, rr::Status::success);  // and few again
+  CHECK(visitor.seen.back() == "t5");
 }
