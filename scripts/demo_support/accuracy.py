@@ -14,10 +14,11 @@ import stories
 
 
 def one(program, story, maker, folder, seed, extra):
-    """A fresh repository and one bisection of it. (right?, kind and tests, probes, seconds of the bisection)"""
+    """A fresh repository and one bisection of it. (right?, kind and tests, probes, seconds of the bisection,
+    suite runs until the failure)"""
     checkout = folder / story.name
     shutil.rmtree(checkout, ignore_errors=True)
-    maker(checkout)
+    suite_runs = maker(checkout)
     report = folder / "report.json"
     report.unlink(missing_ok=True)
     started = time.monotonic()
@@ -32,7 +33,7 @@ def one(program, story, maker, folder, seed, extra):
     values = json.loads(report.read_text())
     verdict = values["verdict"]
     right = verdict["kind"] == story.truth and tuple(verdict["tests"]) == story.culprits
-    return right, " ".join([verdict["kind"], *verdict["tests"]]), values["cost"]["probes"], seconds
+    return right, " ".join([verdict["kind"], *verdict["tests"]]), values["cost"]["probes"], seconds, suite_runs
 
 
 def main():
@@ -42,7 +43,7 @@ def main():
     parser.add_argument("--first-seed", type=int, default=1, metavar="N")
     parser.add_argument("--story", choices=("race", "pollution"), help="one of the two only")
     parser.add_argument("--work-dir", type=pathlib.Path, help="default: a temporary directory")
-    parser.add_argument("extra", nargs="*", help="options handed on to flakebisect, after --")
+    parser.add_argument("extra", nargs="*", metavar="OPTION", help="options handed on to flakebisect, after --")
     options = parser.parse_args()
     if options.repetitions < 1:
         parser.error("N must be at least 1")
@@ -56,8 +57,9 @@ def main():
         results = []
         for seed in range(options.first_seed, options.first_seed + options.repetitions):
             results.append(one(options.program, story, maker, folder, seed, options.extra))
-            right, verdict, probes, seconds = results[-1]
-            print(f"{story.name} seed {seed}: {'right' if right else 'WRONG'}: {verdict}; {probes} probes, {seconds:.1f} s", flush=True)
+            right, verdict, probes, seconds, suite_runs = results[-1]
+            print(f"{story.name} seed {seed}: {'right' if right else 'WRONG'}: {verdict}; {probes} probes, {seconds:.1f} s "
+                  f"(repository of {suite_runs} suite runs)", flush=True)
         rights = sum(each[0] for each in results)
         times = [each[3] for each in results]
         enough = enough and rights >= needed

@@ -1,6 +1,7 @@
 """scripts/demo behind the build: makes the two repositories, bisects them, and prints what came of it."""
 import argparse
 import json
+import os
 import pathlib
 import shlex
 import shutil
@@ -63,12 +64,12 @@ def make(story, folder, maker):
     return checkout
 
 
-def bisect(program, story, checkout, reports, seed, extra=()):
-    """Runs the main job as a user would. (its JSON report, exit status, seconds)"""
+def bisect(program, story, checkout, reports, options):
+    """Runs the main job as a user would. (its JSON report, seconds)"""
     reports.mkdir(exist_ok=True)
     name = checkout.name
-    command = [program, "-C", str(checkout), "--run-id", story.run_id, "--worker", "worker-0", "--seed", str(seed), *extra,
-               "--json", str(reports / f"{name}.json"), "--markdown", str(reports / f"{name}.md")]
+    command = [program, "-C", str(checkout), "--run-id", story.run_id, "--worker", "worker-0", "--seed", str(options.seed),
+               "--jobs", str(options.jobs), "--json", str(reports / f"{name}.json"), "--markdown", str(reports / f"{name}.md")]
     print(f"$ flakebisect {shlex.join(command[1:])}\n", flush=True)
     started = time.monotonic()
     status = subprocess.run(command, env=stories.environment(), stdin=subprocess.DEVNULL).returncode
@@ -76,7 +77,7 @@ def bisect(program, story, checkout, reports, seed, extra=()):
     path = reports / f"{name}.json"
     if status not in (0, 3, 4) or not path.exists():
         raise stories.DemoError(f"flakebisect ended with status {status}; what it printed above says why")
-    return json.loads(path.read_text()), status, seconds
+    return json.loads(path.read_text()), seconds
 
 
 def is_right(story, report):
@@ -108,11 +109,11 @@ def show(options):
     for story, maker in ((stories.RACE, stories.make_race), (stories.POLLUTION, stories.make_pollution)):
         heading(f"{story.title} ({story.name})")
         checkout = make(story, work, maker)
-        report, status, seconds = bisect(options.program, story, checkout, reports, options.seed)
+        report, seconds = bisect(options.program, story, checkout, reports, options)
         rows.append((story, "a new process each", report, seconds))
         if options.server:
             heading(f"The same with a test server ({story.name})")
-            report, status, seconds = bisect(options.program, story, with_server(checkout), reports, options.seed)
+            report, seconds = bisect(options.program, story, with_server(checkout), reports, options)
             rows.append((story, "test server", report, seconds))
 
     heading("What 'testr run --analyze-isolation' says of the second")
@@ -144,6 +145,8 @@ def main():
     parser.add_argument("--program", required=True, help=argparse.SUPPRESS)
     parser.add_argument("--server", action="store_true", help="do it with a test server, too, and compare the times")
     parser.add_argument("--seed", type=int, default=1, metavar="N", help="flakebisect's seed (default 1)")
+    parser.add_argument("--jobs", type=int, default=max(1, min(4, os.cpu_count() or 1)), metavar="N",
+                        help="probes at once (default: one for each processor, at most 4)")
     parser.add_argument("--work-dir", type=pathlib.Path, default=ROOT / "build" / "demo", metavar="DIR")
     parser.add_argument("--keep", action="store_true", help="use the repositories that are in the work directory already")
     started = time.monotonic()
