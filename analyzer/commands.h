@@ -14,6 +14,7 @@ using Arguments = std::vector<std::string>;
 
 int command_bisect(const Arguments& args);
 int command_list(const Arguments& args);
+int command_report(const Arguments& args);
 int command_resume(const Arguments& args);
 int command_sessions(const Arguments& args);
 
