@@ -107,13 +107,18 @@ int command_report(const Arguments& args) {
     }
   }
   if (to_stdout > 1) throw UsageError("only one report can go to standard output (-)");
-  const auto word = text_of("word");
+  auto word = text_of("word");
+  auto sessions = session_file(common.directory, text_of("session"));
+  // Reports name their session as FILE#NUMBER.
+  if (const auto mark = word ? word->rfind('#') : std::string::npos;
+      mark != std::string::npos && is_number(word->substr(mark + 1))) {
+    sessions = word->substr(0, mark);
+    word = word->substr(mark + 1);
+  }
   const bool from_file = word && !is_number(*word);
   Report report;
   try {
-    report = parse_report_json(from_file
-                                   ? file_text(*word)
-                                   : stored_report(session_file(common.directory, text_of("session")), word));
+    report = parse_report_json(from_file ? file_text(*word) : stored_report(sessions, word));
   } catch (const ReportFormatError& error) {
     throw InputError(InputError::Kind::unreadable,
                      std::string(error.what()) + (from_file ? "; a report is what --json writes" : ""));

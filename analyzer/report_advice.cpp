@@ -10,6 +10,25 @@ using bisect::Kind;
 
 namespace {
 
+/// The command for a session named as "FILE#NUMBER".
+std::string resume_command(const std::string& session) {
+  const auto mark = session.rfind('#');
+  if (mark == std::string::npos) return "flakebisect resume " + session;
+  std::string file = session.substr(0, mark);
+  if (file.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._/-") !=
+      std::string::npos) {
+    std::string quoted;
+    for (const char c : file) {
+      if (c == '\'')
+        quoted += "'\\''";
+      else
+        quoted += c;
+    }
+    file = fmt::format("'{}'", quoted);
+  }
+  return fmt::format("flakebisect resume --session {} {}", file, session.substr(mark + 1));
+}
+
 std::vector<std::string> advice_for_kind(const Report& report) {
   switch (report.verdict.kind) {
     case Kind::self:
@@ -64,7 +83,7 @@ std::vector<std::string> advice_for_kind(const Report& report) {
       break;
   }
   if (report.session.empty()) return {"Give it more time with --budget."};
-  return {"Go on where it stopped: flakebisect resume " + report.session};
+  return {"Go on where it stopped: " + resume_command(report.session)};
 }
 
 }  // namespace

@@ -114,6 +114,17 @@ std::string visible_text(std::string_view text) {
   return visible(text, true);
 }
 
+std::string visible_command(std::string_view text) {
+  std::string out;
+  while (true) {
+    const auto end = text.find('\n');
+    out += visible_line(text.substr(0, end));
+    if (end == std::string_view::npos) return out;
+    out += '\n';
+    text.remove_prefix(end + 1);
+  }
+}
+
 std::string escape_markup(std::string_view text) {
   std::string out;
   out.reserve(text.size());

@@ -18,6 +18,10 @@ std::string visible_line(std::string_view text);
 /// dropped.
 std::string visible_text(std::string_view text);
 
+/// For commands: newlines stay, because a command may need them, and nothing else is changed that is visible.
+/// Equal to the command where it can be pasted as it is shown.
+std::string visible_command(std::string_view text);
+
 /// For the text and the attributes (in either quote) of HTML and XML. Takes what visible_* gave: XML allows
 /// no control characters, however they are written.
 std::string escape_markup(std::string_view text);

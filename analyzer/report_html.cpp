@@ -109,7 +109,7 @@ std::string reproduction(const Report& report) {
   const auto& reproduce = report.reproduce;
   std::string out;
   if (!reproduce.command.empty()) {
-    const auto command = visible_line(reproduce.command);
+    const auto command = visible_command(reproduce.command);
     out += "<div class=\"command\"><pre id=\"command\" tabindex=\"0\">" + escape_markup(command) +
            "</pre><button type=\"button\" data-copy=\"command\" hidden>Copy</button></div>\n";
     if (command != reproduce.command)

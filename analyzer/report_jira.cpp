@@ -99,7 +99,7 @@ std::string reproduction(const Report& report) {
   if (reproduce.tests.empty() && reproduce.command.empty()) return {};
   std::string out = has_finding(report) ? "h4. To reproduce\n\n" : "h4. What was run\n\n";
   if (!reproduce.command.empty()) {
-    const auto command = visible_line(reproduce.command);
+    const auto command = visible_command(reproduce.command);
     out += block(command);
     if (command != reproduce.command)
       out += "Control characters are written out here; the JSON report has the exact command.\n";

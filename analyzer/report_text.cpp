@@ -177,8 +177,10 @@ void write_reproduction(Writer& out, const Report& report) {
   }
   if (!reproduce.command.empty()) {
     out.blank();
-    const auto command = visible_line(reproduce.command);
-    out.line("  " + out.paint(bold, command));
+    const auto command = visible_command(reproduce.command);
+    // Lines of a command are not indented: they may stand inside of quotes.
+    const std::string indent(command.find('\n') == std::string::npos ? 2 : 0, ' ');
+    out.line(indent + out.paint(bold, command));
     if (command != reproduce.command)
       out.prose("(Control characters are written out here; the JSON report has the exact command.)", 2);
     out.blank();

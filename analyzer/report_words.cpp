@@ -208,7 +208,9 @@ std::string certainty_sentence(const Report& report) {
   std::string words = fmt::format("Probability {} ({:g} % asked for)",
                                   format_probability(verdict.probability), verdict.confidence * 100);
   if (!verdict.confirmed) return words + "; not confirmed on fresh runs.";
-  words += "; confirmed on fresh runs made for that, in random order";
+  words += verdict.kind == Kind::self
+               ? "; confirmed by its runs alone, with a test that stays valid however long one looks"
+               : "; confirmed on fresh runs of the reproduction and of a control, drawn in random order";
   if (verdict.e_value > 0) {
     words +=
         fmt::format(": e-value {} ({} needed)",
@@ -245,7 +247,8 @@ std::string cost_sentence(const Report& report) {
   std::string words = count(report.cost.probes, "probe");
   if (report.cost.void_probes != 0) words += fmt::format(" ({} void)", report.cost.void_probes);
   words += fmt::format(" in {}", format_seconds(report.cost.wall_seconds));
-  if (std::abs(report.cost.test_seconds - report.cost.wall_seconds) > 0.05 * report.cost.wall_seconds)
+  if (std::abs(report.cost.test_seconds - report.cost.wall_seconds) >
+      std::max(1.0, 0.05 * report.cost.wall_seconds))
     words += fmt::format(" ({} of running tests)", format_seconds(report.cost.test_seconds));
   return words + ".";
 }

@@ -29,7 +29,7 @@ Report base() {
   report.worker = "worker-0";
   report.candidate_tests = candidates(24);
   report.position = 25;
-  report.session = "3";
+  report.session = ".flakebisect/sessions.sqlite#3";
   report.seed = 7;
   report.version = "0.1.0";
   report.history = {40, 3};

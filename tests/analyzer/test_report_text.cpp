@@ -44,6 +44,8 @@ TEST_CASE("prose is wrapped and ids and commands are not") {
   const auto text = render_text(report, {false, 60});
   CHECK(text.find("\n  " + report.reproduce.command + "\n") != std::string::npos);
   CHECK(text.find(report.verdict.tests[0]) != std::string::npos);
+  report.reproduce.command = "printf '%s\\n' \\\n  'a b' > list\nrun list";
+  CHECK(render_text(report).find("\n" + report.reproduce.command + "\n") != std::string::npos);
   // Narrow and wide say the same words.
   const auto words = [](std::string all) {
     std::string out;
@@ -75,6 +77,7 @@ TEST_CASE("no text from tests reaches the terminal unescaped") {
 TEST_CASE("invisible and moving characters become visible") {
   CHECK(visible_line("a\tb\nc\r") == "a\\tb\\nc\\r");
   CHECK(visible_text("a\tb\r\nc\rd") == "a       b\nc\\rd");
+  CHECK(visible_command("a\n\tb\x1b\n") == "a\n\\tb\\x1b\n");
   CHECK(visible_line("\xf0\x9f\x90\x9b \xc3\xa9 \xe6\xb8\xac") == "\xf0\x9f\x90\x9b \xc3\xa9 \xe6\xb8\xac");
   CHECK(visible_line("\xc0\xaf") == "\\xc0\\xaf");           // overlong
   CHECK(visible_line("\xed\xa0\x80") == "\\xed\\xa0\\x80");  // surrogate

@@ -54,7 +54,9 @@ class ReportCommand(unittest.TestCase):
         again = json.loads(self.report("--json", "-"))
         self.assertEqual(again, json.loads((self.folder / "made.json").read_text()))
         self.assertEqual(again["verdict"]["kind"], "self")
+        # Reports name the session as FILE#NUMBER; the number alone is enough beside the file.
         self.assertIn("v fails on its own", self.report(again["session"]))
+        self.assertIn("v fails on its own", self.report(again["session"].rsplit("#", 1)[1]))
 
     def test_what_is_wrong_is_said(self):
         (self.folder / "other.json").write_text('{"schema": "flakebisect/report/9"}')
