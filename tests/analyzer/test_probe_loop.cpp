@@ -47,7 +47,8 @@ Engine engine_of(std::size_t candidates) {
 
 LoopSettings settings_of(std::size_t candidates) {
   LoopSettings settings;
-  for (std::size_t i = 0; i < candidates; ++i) settings.candidates.push_back(std::string("t").append(std::to_string(i)));
+  for (std::size_t i = 0; i < candidates; ++i)
+    settings.candidates.push_back(std::string("t").append(std::to_string(i)));
   settings.victim = "v";
   return settings;
 }
