@@ -118,7 +118,11 @@ RunId Repository::latest_failing_run() const {
   };
   for (auto run = runs.rbegin(); run != runs.rend(); ++run) {
     Visitor visitor;
-    scan_run(*run, visitor);
+    try {
+      scan_run(*run, visitor);
+    } catch (const InputError& error) {
+      if (error.kind() != InputError::Kind::no_such_run) throw;  // else it vanished since it was listed
+    }
     if (visitor.found) return *run;
   }
   throw InputError(InputError::Kind::no_run,

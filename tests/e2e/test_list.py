@@ -231,6 +231,14 @@ class ListTest(unittest.TestCase):
                         self.assertEqual(self.pipeline(store / run, worker, is_v2, **environment),
                                          self.list("--run-id", run, "--pipeline", *options, **environment))
 
+    def test_benchmark(self):
+        """The benchmark's small streams, v1 and v2: it fails where the outputs differ."""
+        script = pathlib.Path(os.environ["FLAKEBISECT_SOURCE"], "scripts", "benchmark-list")
+        result = subprocess.run([PYTHON, script, "--smoke"], env=clean_environment(), stdout=subprocess.PIPE,
+                                stderr=subprocess.STDOUT, timeout=300, check=False)
+        self.assertEqual(0, result.returncode, result.stdout.decode())
+        self.assertEqual(2, result.stdout.decode().count("flakebisect list"))
+
     def test_before_status_and_errors(self):
         store = pathlib.Path(self.directory, ".testrepository")
         store.mkdir()
