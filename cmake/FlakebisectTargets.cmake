@@ -9,7 +9,7 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   if(NOT CMAKE_BUILD_TYPE STREQUAL "Debug")
     # With optimisation GCC 12 reports null dereferences and overlapping copies inside its own standard library
     # (the latter for "literal" + std::string, GCC bug 105651).
-    target_compile_options(flakebisect_options INTERFACE -Wno-null-dereference -Wno-restrict)
+    target_compile_options(flakebisect_options INTERFACE -Wno-null-dereference -Wno-restrict -Wno-stringop-overflow)
   endif()
 endif()
 if(FLAKEBISECT_WERROR)
