@@ -20,9 +20,6 @@ namespace {
 namespace fs = std::filesystem;
 using repo_reader::Status;
 
-/// Of a reproduction command; a terminal takes 4095 bytes.
-constexpr std::size_t longest_pasted_line = 800;
-
 std::string one_line(std::string text) {
   for (auto at = text.find("\\\n"); at != std::string::npos; at = text.find("\\\n", at)) text.erase(at, 2);
   std::replace(text.begin(), text.end(), '\n', ' ');
@@ -439,24 +436,12 @@ std::string CommandRunner::reproduction_command(const std::vector<std::string>& 
   for (const auto& [name, value] : mentioned_environment(chosen)) {
     text += " && " + name + "=" + shell_quote(value) + " && export " + name;
   }
-  const bool by_file = uses_variable(form, "IDFILE");
-  const std::string command =
-      by_file ? run_text_with_variable(form, tests, "ids") : run_text(form, tests, "");
-  // A comment must not swallow what comes behind it, nor a ; or & meet another one.
-  const bool plain = command.find_first_of("#\n") == std::string::npos && !command.ends_with(';') &&
-                     !command.ends_with('&') && !command.ends_with('\\');
-  if (!by_file) return text + " && " + command + (plain ? ")" : "\n)");
-  std::string printed = " && ids=$(mktemp) && printf '%s\\n'";
-  std::size_t length = text.size() + command.size();
-  for (const auto& test : tests) length += test.size() + 1;
-  // Terminals cut lines that are too long, and people cannot read them.
-  const bool one_line = plain && length < longest_pasted_line;
-  for (const auto& test : tests) printed += (one_line ? " " : " \\\n  ") + shell_quote(test);
-  if (one_line) {
-    return text + printed + " > \"$ids\" && { " + command + "; }; status=$?; rm -f \"$ids\"; exit $status)";
-  }
-  return text + printed + " \\\n  > \"$ids\" && {\n" + command +
-         "\n}\nstatus=$?\nrm -f \"$ids\"\nexit $status)";
+  if (!uses_variable(form, "IDFILE")) return text + " && " + run_text(form, tests, "") + "\n)";
+  text += " && ids=$(mktemp) && printf '%s\\n'";
+  for (const auto& test : tests) text += " \\\n  " + shell_quote(test);
+  text += " \\\n  > \"$ids\" && {\n" + run_text_with_variable(form, tests, "ids") +
+          "\n}\nstatus=$?\nrm -f \"$ids\"\n";
+  return text + "exit $status)";
 }
 
 }  // namespace flakebisect::bisect

@@ -94,27 +94,6 @@ class T(unittest.TestCase):
               output) == 0);
 }
 
-TEST_CASE("a short reproduction is one line, a long one is many, and both work") {
-  const Project project;
-  const CommandRunner runner(project.shell("cat $IDFILE; exit 3"));
-  const CommandRunner commented(project.shell("cat $IDFILE; exit 3 # why not"));
-  Ids tests = {"a b", "c"};
-  std::string output;
-  CHECK(runner.reproduction_command(tests).find('\n') == std::string::npos);
-  CHECK(paste("sh", runner.reproduction_command(tests), output) == 3);
-  CHECK(output == "a b\nc\n");
-  CHECK(paste("sh", commented.reproduction_command(tests), output) == 3);
-  CHECK(output == "a b\nc\n");
-  CHECK(CommandRunner(project.shell("x $IDLIST")).reproduction_command(tests).find('\n') ==
-        std::string::npos);
-  tests.assign(2000, std::string(100, 'x') + " y");
-  const auto command = runner.reproduction_command(tests);
-  std::istringstream lines(command);
-  for (std::string line; std::getline(lines, line);) CHECK(line.size() < 1000);
-  CHECK(paste("bash", command, output) == 3);
-  CHECK(output.size() == 2000 * 103);
-}
-
 TEST_CASE("a top-level directory elsewhere is found by the arguments' form") {
   const Project project;
   fs::create_directories(project.path / "lib/pkg");
