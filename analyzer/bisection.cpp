@@ -214,6 +214,7 @@ int run_bisection(Bisection& bisection) {
         stored.asked = observation.ran;
         stored.made_at = now_seconds();
         stored.runner = "repository";
+        stored.version = FLAKEBISECT_VERSION;
         bisection.store->add(bisection.session, stored);
         engine.observe(observation);
       }
@@ -261,6 +262,7 @@ int run_bisection(Bisection& bisection) {
     stored.victim_seconds = result.victim_seconds.value_or(-1);
     stored.made_at = now_seconds();
     stored.runner = bisection.runner_name;
+    stored.version = FLAKEBISECT_VERSION;
     bisection.store->add(bisection.session, stored);
     gather(gathered, stored);
     if (options.common.verbose) {
@@ -293,7 +295,11 @@ int run_bisection(Bisection& bisection) {
     loop = run_probe_loop(engine, bisection.runners, settings, hooks, stop.number);
   } catch (...) {
     view.clear();
-    bisection.store->finish(bisection.session, "failed", "");
+    try {
+      bisection.store->finish(bisection.session, "failed", "");
+    } catch (const SessionError&) {
+      // The session file itself may be what failed; what went wrong first is what is told.
+    }
     if (!gathered.probes.empty()) {
       std::fprintf(stderr, "what was seen so far is kept; go on with: %s\n", resume_advice().c_str());
     }
@@ -307,6 +313,9 @@ int run_bisection(Bisection& bisection) {
       gathered.probes.size() > gathered.voids) {
     verdict.kind = Kind::not_reproduced;
   }
+  // An interrupted search has not looked long enough to say so.
+  if (loop.end == LoopEnd::stopped && verdict.kind == Kind::not_reproduced && !engine.done())
+    verdict.kind = Kind::inconclusive;
   fill_verdict(report, verdict, options.confidence);
   report.verdict.abstains = why_no_verdict(bisection, loop, verdict);
   report.cost = {gathered.probes.size(), gathered.voids, gathered.test_seconds, loop.status.elapsed_seconds};
@@ -334,8 +343,14 @@ int run_bisection(Bisection& bisection) {
   }
 
   const int status = exit_status_of(loop, verdict, stop.number);
-  bisection.store->finish(bisection.session, state_of(status), render_json(report));
+  std::optional<SessionError> not_kept;
+  try {
+    bisection.store->finish(bisection.session, state_of(status), render_json(report));
+  } catch (const SessionError& error) {
+    not_kept = error;  // a full disk for the session is no reason to keep the answer from the user
+  }
   write_reports(report, options.reports, options.common);
+  if (not_kept) throw *not_kept;
   if (status != exit_ok) std::fprintf(stderr, "to go on: %s\n", resume_advice().c_str());
   return status;
 }

@@ -112,7 +112,9 @@ int export_session(SessionStore& store, const SessionInfo& info) {
          {"signature", stored.signature},
          {"void_reason", stored.void_reason},
          {"made_at", stored.made_at},
-         {"runner", stored.runner}});
+         {"runner", stored.runner},
+         {"beside", stored.beside},
+         {"version", stored.version}});
   }
   json failures = json::array();
   for (const auto& failure : store.failures(info.id)) {
@@ -137,6 +139,7 @@ int export_session(SessionStore& store, const SessionInfo& info) {
                       {"problem", parsed(info.problem)},
                       {"context", parsed(info.context)},
                       {"report", parsed(info.report)},
+                      {"one_at_a_time", info.one_at_a_time},
                       {"observations", observations},
                       {"failures", failures}};
   std::puts(whole.dump(1, ' ', false, json::error_handler_t::replace).c_str());

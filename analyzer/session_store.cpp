@@ -18,7 +18,7 @@ namespace flakebisect::analyzer {
 
 namespace {
 
-constexpr int schema_version = 1;
+constexpr int schema_version = 2;
 
 /// Told apart from other programs' SQLite files by this application id ("FBis").
 constexpr int application_id = 0x46426973;
@@ -43,6 +43,11 @@ constexpr std::array<const char*, schema_version> migrations = {R"sql(
     session INTEGER NOT NULL REFERENCES session(id) ON DELETE CASCADE,
     signature TEXT NOT NULL, traceback TEXT NOT NULL,
     PRIMARY KEY (session, signature)) WITHOUT ROWID;
+)sql",
+                                                                R"sql(
+  ALTER TABLE session ADD COLUMN one_at_a_time INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE observation ADD COLUMN beside INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE observation ADD COLUMN version TEXT NOT NULL DEFAULT '';
 )sql"};
 
 double now_seconds() {
@@ -79,13 +84,14 @@ SessionInfo read_session(SQLite::Statement& row) {
   info.problem = row.getColumn(9).getString();
   info.context = row.getColumn(10).getString();
   info.report = row.getColumn(11).getString();
-  info.observations = static_cast<std::uint64_t>(row.getColumn(12).getInt64());
+  info.one_at_a_time = row.getColumn(12).getInt() != 0;
+  info.observations = static_cast<std::uint64_t>(row.getColumn(13).getInt64());
   return info;
 }
 
 const std::string select_session =
     "SELECT id, created, updated, state, directory, run_id, worker, victim, options, problem, context, "
-    "report,"
+    "report, one_at_a_time,"
     " (SELECT count(*) FROM observation WHERE session = id AND source = 1) FROM session ";
 
 }  // namespace
@@ -283,7 +289,7 @@ void SessionStore::add(std::int64_t id, const StoredObservation& stored) {
         database,
         "INSERT INTO observation (session, sequence, source, purpose, outcome, weight, asked, ran,"
         " seconds, startup_seconds, victim_seconds, process, signature, void_reason, made_at,"
-        " runner) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+        " runner, beside, version) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
     insert.bind(1, id);
     insert.bind(2, sequence->second + 1);
     insert.bind(3, static_cast<int>(observation.source));
@@ -300,6 +306,8 @@ void SessionStore::add(std::int64_t id, const StoredObservation& stored) {
     insert.bind(14, stored.void_reason);
     insert.bind(15, stored.made_at);
     insert.bind(16, stored.runner);
+    insert.bind(17, static_cast<std::int64_t>(stored.beside));
+    insert.bind(18, stored.version);
     insert.exec();
     if (!stored.signature.empty()) {
       SQLite::Statement failure(
@@ -323,8 +331,8 @@ std::vector<StoredObservation> SessionStore::observations(std::int64_t id) {
     std::vector<StoredObservation> result;
     SQLite::Statement row(state_->database,
                           "SELECT source, purpose, outcome, weight, asked, ran, seconds, startup_seconds,"
-                          " victim_seconds, process, signature, void_reason, made_at, runner"
-                          " FROM observation WHERE session = ? ORDER BY sequence");
+                          " victim_seconds, process, signature, void_reason, made_at, runner,"
+                          " beside, version FROM observation WHERE session = ? ORDER BY sequence");
     row.bind(1, id);
     while (row.executeStep()) {
       StoredObservation stored;
@@ -343,6 +351,8 @@ std::vector<StoredObservation> SessionStore::observations(std::int64_t id) {
       stored.void_reason = row.getColumn(11).getString();
       stored.made_at = row.getColumn(12).getDouble();
       stored.runner = row.getColumn(13).getString();
+      stored.beside = static_cast<std::uint64_t>(row.getColumn(14).getInt64());
+      stored.version = row.getColumn(15).getString();
       result.push_back(std::move(stored));
     }
     return result;
@@ -385,6 +395,14 @@ void SessionStore::set_context(std::int64_t id, const std::string& context) {
     SQLite::Statement update(state_->database, "UPDATE session SET context = ? WHERE id = ?");
     update.bind(1, context);
     update.bind(2, id);
+    update.exec();
+  });
+}
+
+void SessionStore::set_one_at_a_time(std::int64_t id) {
+  state_->guard([&] {
+    SQLite::Statement update(state_->database, "UPDATE session SET one_at_a_time = 1 WHERE id = ?");
+    update.bind(1, id);
     update.exec();
   });
 }

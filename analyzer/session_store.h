@@ -34,6 +34,8 @@ struct SessionInfo {
   std::string problem;  ///< JSON: candidates with durations and weights, start-up, the failure to explain
   std::string context;  ///< JSON: git revision, configuration and list hashes, versions, host
   std::string report;   ///< JSON report of the last end; empty before
+  /// Probes at once were found to disturb each other: only those that ran alone count.
+  bool one_at_a_time = false;
   std::uint64_t observations = 0;  ///< probes only, not history
 };
 
@@ -47,7 +49,9 @@ struct StoredObservation {
   double startup_seconds = 0;
   double victim_seconds = -1;  ///< -1: unknown
   double made_at = 0;          ///< seconds since 1970
-  std::string runner;          ///< "command", "server", "slurm node3", ...
+  std::string runner;          ///< "command", "server", with its launcher: "server ssh:node3", ...
+  std::uint64_t beside = 0;    ///< other probes of this search that ran at the same time, at the most
+  std::string version;         ///< of the flakebisect that made it
 };
 
 /// A kind of failure seen in a session's observations.
@@ -88,6 +92,8 @@ class SessionStore {
   std::vector<StoredFailure> failures(std::int64_t id);
   void finish(std::int64_t id, const std::string& state, const std::string& report);
   void set_context(std::int64_t id, const std::string& context);
+  /// From now on only observations that were made alone (beside == 0) are evidence.
+  void set_one_at_a_time(std::int64_t id);
   /// Deletes a session and its observations; throws SessionError where somebody holds it or there is none.
   void remove(std::int64_t id);
 

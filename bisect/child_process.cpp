@@ -165,6 +165,7 @@ ChildProcess::ChildProcess(const ChildOptions& options) {
   plan.argv = argv.data();
   plan.environment = environment.data();
   plan.directory = options.directory.empty() ? nullptr : options.directory.c_str();
+  plan.scratch = options.scratch.empty() ? nullptr : options.scratch.c_str();
   plan.in = in.read_end.get();
   plan.out = out.write_end.get();
   plan.err = err.write_end.get();

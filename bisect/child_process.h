@@ -22,6 +22,8 @@ struct ChildOptions {
   std::string directory;    ///< to run it in; empty: ours
   bool with_input = false;  ///< true: a pipe on standard input, see send(); false: /dev/null
   std::vector<std::pair<std::string, std::string>> environment;  ///< added to ours
+  /// A TemporaryFolder that the supervisor removes when all has ended, should we be gone by then; or empty.
+  std::string scratch;
 };
 
 /// Not thread-safe; different objects may be used from different threads.

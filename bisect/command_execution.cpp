@@ -4,11 +4,8 @@
 #include <sys/wait.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <csignal>
-#include <cstdlib>
 #include <cstring>
-#include <fstream>
 
 #include "bisect/command_template.h"
 #include "bisect/runner.h"
@@ -17,43 +14,11 @@ namespace flakebisect::bisect {
 
 namespace {
 
-namespace fs = std::filesystem;
 using Clock = std::chrono::steady_clock;
 
 /// What can still be in the pipes when the command has ended, and is surely its own: the largest pipes there
 /// are.
 constexpr std::size_t most_after_exit = 2 << 20;
-
-}  // namespace
-
-TemporaryFolder::TemporaryFolder() {
-  std::error_code error;
-  const fs::path parent = fs::temp_directory_path(error);
-  std::string name = ((error ? fs::path("/tmp") : parent) / "flakebisect-XXXXXX").string();
-  if (mkdtemp(name.data()) == nullptr) {
-    throw CannotRun(
-        fmt::format("cannot make a temporary directory {}: {}; set TMPDIR to a writable directory", name,
-                    std::strerror(errno)));
-  }
-  path_ = name;
-}
-
-TemporaryFolder::~TemporaryFolder() {
-  std::error_code ignored;
-  fs::remove_all(path_, ignored);
-}
-
-std::string TemporaryFolder::write(const char* name, const std::string& text) const {
-  auto file = path_of(name);
-  std::ofstream stream(file, std::ios::binary);
-  if (!(stream << text).flush()) {
-    throw CannotRun(fmt::format("cannot write {}: {}; is the disk full? TMPDIR names another place", file,
-                                std::strerror(errno)));
-  }
-  return file;
-}
-
-namespace {
 
 ChildOptions child_options(const std::string& text, const std::string& directory,
                            const TemporaryFolder& folder) {
@@ -62,6 +27,7 @@ ChildOptions child_options(const std::string& text, const std::string& directory
   if (text.size() >= most_argument)
     child.command = "exec /bin/sh " + shell_quote(folder.write("command", text));
   child.directory = directory;
+  child.scratch = folder.path();
   return child;
 }
 

@@ -4,10 +4,10 @@
 
 #include <chrono>
 #include <cstddef>
-#include <filesystem>
 #include <string>
 
 #include "bisect/child_process.h"
+#include "bisect/temporary_folder.h"
 #include "repo_reader/stream_decoder.h"
 
 namespace flakebisect::bisect {
@@ -16,23 +16,6 @@ namespace flakebisect::bisect {
 inline constexpr double slice_seconds = 0.02;
 /// `sh -c TEXT` and every other argument of a program take 128 KiB; a longer text goes through a file.
 inline constexpr std::size_t most_argument = 100 << 10;
-
-/// A private directory that goes away with its object.
-class TemporaryFolder {
- public:
-  /// Throws CannotRun.
-  TemporaryFolder();
-  ~TemporaryFolder();
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-
-  std::string path_of(const char* name) const { return (path_ / name).string(); }
-  /// Makes a file; returns its path. Throws CannotRun.
-  std::string write(const char* name, const std::string& text) const;
-
- private:
-  std::filesystem::path path_;
-};
 
 class Execution {
  public:

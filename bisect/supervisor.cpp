@@ -15,6 +15,8 @@
 #include <ctime>
 #include <initializer_list>
 
+#include "bisect/temporary_folder.h"
+
 namespace flakebisect::bisect {
 
 namespace {
@@ -132,6 +134,15 @@ bool kill_everything(pid_t command, int status_pipe, bool& command_ended) {
   return false;
 }
 
+/// Removes a TemporaryFolder.
+void remove_scratch(const char* path) {
+  const int folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (folder < 0) return;
+  for (const char* file : scratch_files) unlinkat(folder, file, 0);
+  close(folder);
+  rmdir(path);
+}
+
 int child_pipe[2] = {-1, -1};
 
 void on_child(int /*signal*/) {
@@ -206,7 +217,9 @@ void supervise(const SupervisorPlan& plan) {
   // From here on children are reaped in one place.
   action.sa_handler = SIG_DFL;
   sigaction(SIGCHLD, &action, nullptr);
-  _exit(kill_everything(command, plan.status, command_ended) ? supervisor_clean : supervisor_left_something);
+  const bool clean = kill_everything(command, plan.status, command_ended);
+  if (plan.scratch != nullptr) remove_scratch(plan.scratch);
+  _exit(clean ? supervisor_clean : supervisor_left_something);
 }
 
 }  // namespace flakebisect::bisect

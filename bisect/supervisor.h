@@ -12,6 +12,7 @@ struct SupervisorPlan {
   const char* const* argv;  ///< of the command, argv[0] a path
   const char* const* environment;
   const char* directory;  ///< or null
+  const char* scratch;    ///< a TemporaryFolder to remove at the end, or null
   int in, out, err;       ///< the command's standard streams
   int control;            ///< read end
   int status;             ///< write end

@@ -1,3 +1,9 @@
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/wait.h>
+
+#include "bisect/child_process.h"
+#include "bisect/temporary_folder.h"
 #include "command_project.h"
 
 using Catch::Matchers::Contains;
@@ -181,6 +187,57 @@ TEST_CASE("temporary files are gone after each probe") {
   }
   CHECK(result.end == VictimEnd::fail);
   CHECK(without.end == VictimEnd::pass);  // /tmp is taken where TMPDIR is no directory
+}
+
+TEST_CASE("folders that a killed process left are removed, those in use are not") {
+  const HostileProject project;
+  const auto parent = project.path / "tmp";
+  const auto in_use = parent / "flakebisect-probe-inuse";
+  const auto stale = parent / "flakebisect-probe-stale";
+  const auto other = parent / "flakebisect-e2e-other";
+  for (const auto& folder : {in_use, stale, other}) fs::create_directory(folder);
+  std::ofstream(stale / "ids") << "tests.a\n";
+  const int held = open(in_use.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  REQUIRE(held >= 0);
+  REQUIRE(flock(held, LOCK_EX) == 0);
+  remove_stale_folders(parent);
+  CHECK(fs::exists(in_use));
+  CHECK_FALSE(fs::exists(stale));
+  CHECK(fs::exists(other));
+  close(held);
+  remove_stale_folders(parent);
+  CHECK_FALSE(fs::exists(in_use));
+}
+
+TEST_CASE("the supervisor removes the folder of a process that was killed") {
+  const HostileProject project;
+  const auto scratch = project.path / "tmp" / "flakebisect-probe-killed";
+  fs::create_directory(scratch);
+  std::ofstream(scratch / "ids") << "tests.a\n";
+  int started[2];
+  REQUIRE(pipe(started) == 0);
+  const pid_t user = fork();
+  REQUIRE(user >= 0);
+  if (user == 0) {
+    ChildOptions options;
+    options.command = "sleep 1000";
+    options.scratch = scratch;
+    const ChildProcess child(options);
+    const pid_t pid = child.pid();
+    (void)!write(started[1], &pid, sizeof pid);
+    pause();
+    _exit(1);
+  }
+  close(started[1]);
+  pid_t command = 0;
+  REQUIRE(read(started[0], &command, sizeof command) == sizeof command);
+  kill(user, SIGKILL);
+  REQUIRE(waitpid(user, nullptr, 0) == user);
+  // The pipe's other end is in the supervisor's hands no more; the command's end is what can be waited for.
+  for (int tries = 0; tries < 3000 && (lives(command) || fs::exists(scratch)); ++tries) usleep(10'000);
+  CHECK_FALSE(lives(command));
+  CHECK_FALSE(fs::exists(scratch));
+  close(started[0]);
 }
 
 TEST_CASE("a daemon that writes for ever does not keep a plain command's probe") {
