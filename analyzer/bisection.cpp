@@ -10,6 +10,7 @@
 #include <regex>
 
 #include "analyzer/exit_status.h"
+#include "analyzer/forecast_words.h"
 #include "analyzer/report_json.h"
 #include "analyzer/report_text.h"
 #include "analyzer/report_writer.h"
@@ -40,17 +41,33 @@ std::uint64_t seed_for(std::uint64_t seed, std::size_t earlier) {
   return earlier == 0 ? seed : seed ^ (0x9e3779b97f4a7c15ULL * (static_cast<std::uint64_t>(earlier) + 1));
 }
 
-Engine make_engine(const Bisection& bisection, std::size_t earlier_probes) {
+bisect::Problem make_problem(const Bisection& bisection) {
   bisect::Problem problem;
   problem.candidates = bisection.facts.candidate_facts;
   problem.victim_seconds = bisection.facts.victim_seconds;
   problem.startup_seconds = bisection.facts.startup_seconds;
+  return problem;
+}
+
+bisect::EngineOptions make_engine_options(const Bisection& bisection, std::size_t earlier_probes) {
   bisect::EngineOptions options;
   options.confidence = bisection.options.confidence;
   options.seed = seed_for(bisection.options.seed, earlier_probes);
   options.find_all = bisection.options.find_all;
   options.find_cleaners = bisection.options.find_cleaners;
-  return Engine(std::move(problem), options);
+  return options;
+}
+
+/// What of the budget is kept for ending the probes, the forecast and the reports, so that all of it is done
+/// by the deadline.
+double reserve_seconds(double budget) {
+  return std::min({5.0, std::max(0.8, 0.1 * budget), 0.5 * budget});
+}
+
+/// Processor time for the forecast; less after a signal, whose sender will not wait for long.
+double forecast_limit_seconds(const BisectOptions& options, LoopEnd end) {
+  if (end == LoopEnd::stopped) return 0.5;
+  return options.budget_seconds ? std::min(2.0, 0.4 * reserve_seconds(*options.budget_seconds)) : 2.0;
 }
 
 /// Decides whether a failure is the one to explain.
@@ -187,7 +204,9 @@ int run_bisection(Bisection& bisection) {
   const auto earlier_probes = static_cast<std::size_t>(std::count_if(
       bisection.earlier.begin(), bisection.earlier.end(),
       [](const StoredObservation& stored) { return stored.observation.source == Source::probe; }));
-  Engine engine = make_engine(bisection, earlier_probes);
+  const auto engine_options = make_engine_options(bisection, earlier_probes);
+  Engine engine(make_problem(bisection), engine_options);
+  std::vector<bisect::Observation> seen;
   Gathered gathered;
   Report report;
   report.victim = facts.victim;
@@ -217,11 +236,13 @@ int run_bisection(Bisection& bisection) {
         stored.version = FLAKEBISECT_VERSION;
         bisection.store->add(bisection.session, stored);
         engine.observe(observation);
+        seen.push_back(observation);
       }
     }
   } else {
     for (const auto& stored : bisection.earlier) {
       engine.observe(stored.observation);
+      seen.push_back(stored.observation);
       gather(gathered, stored);
     }
   }
@@ -236,7 +257,11 @@ int run_bisection(Bisection& bisection) {
   settings.candidates = facts.candidates;
   settings.victim = facts.victim;
   settings.hang_is_failure = facts.victim_status == "unfinished";
-  settings.budget_seconds = options.budget_seconds;
+  if (options.budget_seconds) {
+    const std::chrono::duration<double> gone = std::chrono::steady_clock::now() - bisection.began;
+    settings.budget_seconds =
+        std::max(0.0, *options.budget_seconds - gone.count() - reserve_seconds(*options.budget_seconds));
+  }
   settings.max_probes = options.max_probes;
   double longest = facts.victim_longest_seconds;
   double sum = facts.startup_seconds + facts.victim_seconds;
@@ -264,6 +289,7 @@ int run_bisection(Bisection& bisection) {
     stored.runner = bisection.runner_name;
     stored.version = FLAKEBISECT_VERSION;
     bisection.store->add(bisection.session, stored);
+    seen.push_back(observation);
     gather(gathered, stored);
     if (options.common.verbose) {
       view.clear();
@@ -318,6 +344,14 @@ int run_bisection(Bisection& bisection) {
     verdict.kind = Kind::inconclusive;
   fill_verdict(report, verdict, options.confidence);
   report.verdict.abstains = why_no_verdict(bisection, loop, verdict);
+  if (verdict.kind == Kind::inconclusive && loop.end != LoopEnd::finished) {
+    bisect::ForecastInput input{make_problem(bisection), engine_options, std::move(seen), options.jobs,
+                                options.seed};
+    report.forecast = make_forecast(
+        input, std::chrono::duration<double>(std::chrono::steady_clock::now() - bisection.began).count(),
+        forecast_limit_seconds(options, loop.end));
+    if (report.forecast) report.verdict.abstains += " " + forecast_words(*report.forecast);
+  }
   report.cost = {gathered.probes.size(), gathered.voids, gathered.test_seconds, loop.status.elapsed_seconds};
   report.probes = gathered.probes;
   report.failure.traceback = facts.traceback;

@@ -3,6 +3,7 @@
 /// The main job once everything is known: runs the search, shows how it goes, keeps every observation, and
 /// makes the report. Shared by `bisect` and `resume`.
 
+#include <chrono>
 #include <memory>
 #include <vector>
 
@@ -22,6 +23,8 @@ struct Bisection {
   ReportEnvironment environment;
   SessionStore* store = nullptr;  ///< holds the session
   std::int64_t session = 0;
+  /// When the command began: the budget counts from here, listing the tests included.
+  std::chrono::steady_clock::time_point began = std::chrono::steady_clock::now();
   std::vector<StoredObservation> earlier;  ///< of a resumed session: history and probes, as stored
 };
 

@@ -107,7 +107,7 @@ int command_bisect(const Arguments& args) {
   }
   auto plan = plan_runners(options, family);
   if (!options.common.quiet) std::fputs("listing the tests ...\n", stderr);
-  const auto discovered = discover(plan, stop);
+  const auto discovered = discover(plan, stop, listing_limit_seconds(options));
   bisection.facts = victim ? build_case(*repository, *victim, options, discovered.tests)
                            : case_from_list(list, options, discovered.tests);
   set_startup(bisection.facts, plan, discovered);
@@ -256,7 +256,7 @@ int command_resume(const Arguments& args) {
   bisection.facts = case_from_json(info->problem);
   const auto family = info->run_id.empty() ? ConfigFamily::testr : family_of(open_repository(options.common));
   auto plan = plan_runners(options, family);
-  const auto discovered = discover(plan, stop);
+  const auto discovered = discover(plan, stop, listing_limit_seconds(options));
   if (bisection.facts.victim_status == "uxsuccess") {
     if (plan.command) plan.command->unexpected_success_fails = true;
     if (plan.server) plan.server->unexpected_success_fails = true;

@@ -91,6 +91,18 @@ struct ReportEnvironment {
   std::vector<std::pair<std::string, std::string>> versions;  ///< name and value: "python" "3.11.2", ...
 };
 
+/// What more time would buy, where there is no verdict: the search played on from its end in worlds drawn
+/// from the posterior (bisect/forecast.h).
+struct ReportForecast {
+  std::uint64_t simulations = 0;
+  std::uint64_t unfinished = 0;          ///< of them, without a verdict when they were stopped
+  std::optional<double> median_seconds;  ///< wall clock; absent: too many were stopped before
+  std::optional<double> low_seconds;     ///< one in ten takes less
+  std::optional<double> high_seconds;    ///< one in ten takes more
+  double spent_seconds = 0;              ///< by the search so far
+  double share_with_as_much_again = 0;   ///< of the simulations that end within spent_seconds
+};
+
 /// One probe as it was made.
 struct ReportProbe {
   std::vector<bisect::TestIndex> ran;  ///< into Report::candidate_tests, as the tests really ran
@@ -121,6 +133,7 @@ struct Report {
   std::vector<ReportOtherFailure> other_failures;
   ReportHistory history;
   std::vector<std::string> ruled_out;  ///< sentences
+  std::optional<ReportForecast> forecast;
   ReportEnvironment environment;
   std::vector<ReportProbe> probes;              ///< in the order their results came in
   std::vector<ReportExplanation> explanations;  ///< that ever led; the probability is the last known one

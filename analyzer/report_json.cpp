@@ -81,6 +81,19 @@ ordered_json verdict_to_json(const ReportVerdict& verdict) {
   return out;
 }
 
+ordered_json forecast_to_json(const ReportForecast& forecast) {
+  const auto known = [](const std::optional<double>& seconds) {
+    return seconds ? ordered_json(finite(*seconds)) : ordered_json(nullptr);
+  };
+  return {{"simulations", forecast.simulations},
+          {"unfinished", forecast.unfinished},
+          {"median_seconds", known(forecast.median_seconds)},
+          {"low_seconds", known(forecast.low_seconds)},
+          {"high_seconds", known(forecast.high_seconds)},
+          {"spent_seconds", finite(forecast.spent_seconds)},
+          {"share_with_as_much_again", finite(forecast.share_with_as_much_again)}};
+}
+
 ordered_json arms_to_json(const std::vector<ReportArm>& arms) {
   auto list = ordered_json::array();
   for (const auto& arm : arms)
@@ -316,6 +329,7 @@ std::string render_json(const Report& report) {
   out["session"] = report.session;
   out["seed"] = report.seed;
   out["fingerprint"] = fingerprint(report);
+  if (report.forecast) out["forecast"] = forecast_to_json(*report.forecast);
   out["warnings"] = report.warnings;
   out["version"] = report.version;
   out["candidate_tests"] = report.candidate_tests;
@@ -379,6 +393,20 @@ Report parse_report_json(std::string_view text) {
                 [&](const Reader& environment) { read_environment(environment, report.environment); });
   reader.read("session", report.session);
   reader.read("seed", report.seed);
+  reader.object("forecast", [&](const Reader& forecast) {
+    const auto known = [&](const char* name, std::optional<double>& seconds) {
+      if (!forecast.json().contains(name) || forecast.json()[name].is_null()) return;
+      forecast.read(name, seconds.emplace());
+    };
+    auto& out = report.forecast.emplace();
+    forecast.read("simulations", out.simulations);
+    forecast.read("unfinished", out.unfinished);
+    known("median_seconds", out.median_seconds);
+    known("low_seconds", out.low_seconds);
+    known("high_seconds", out.high_seconds);
+    forecast.read("spent_seconds", out.spent_seconds);
+    forecast.read("share_with_as_much_again", out.share_with_as_much_again);
+  });
   reader.read("warnings", report.warnings);
   reader.read("version", report.version);
   reader.objects("probes", [&](const Reader& probe) {

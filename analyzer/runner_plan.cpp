@@ -1,5 +1,6 @@
 #include "analyzer/runner_plan.h"
 
+#include <algorithm>
 #include <chrono>
 
 #include "repo_reader/input_error.h"
@@ -65,15 +66,19 @@ RunnerPlan plan_runners(const BisectOptions& options, repo_reader::ConfigFamily 
   return plan;
 }
 
-Discovered discover(RunnerPlan& plan, const StopSignals& stop) {
+double listing_limit_seconds(const BisectOptions& options) {
+  return std::min(300.0, options.budget_seconds.value_or(300.0));
+}
+
+Discovered discover(RunnerPlan& plan, const StopSignals& stop, double limit_seconds) {
   Discovered discovered;
   const auto start = std::chrono::steady_clock::now();
   if (plan.server) {
     bisect::ServerRunner runner(*plan.server);
-    discovered.tests = runner.list_tests(stop.requested);
+    discovered.tests = runner.list_tests(stop.requested, limit_seconds);
   } else {
     bisect::CommandRunner runner(*plan.command);
-    discovered.tests = runner.list_tests(stop.requested);
+    discovered.tests = runner.list_tests(stop.requested, limit_seconds);
     plan.command->discovered = discovered.tests;
   }
   discovered.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
