@@ -8,9 +8,12 @@
 #include <array>
 #include <cerrno>
 #include <chrono>
+#include <csignal>
+#include <cstdio>
 #include <cstring>
 #include <filesystem>
 #include <map>
+#include <thread>
 
 #include "analyzer/index_list.h"
 
@@ -52,6 +55,25 @@ constexpr std::array<const char*, schema_version> migrations = {R"sql(
 
 double now_seconds() {
   return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
+}
+
+/// Tries to get a lock: ten seconds' worth.
+constexpr int most_attempts = 500;
+
+std::string host_name() {
+  std::array<char, 256> host{};
+  gethostname(host.data(), host.size() - 1);
+  return host.data();
+}
+
+/// The lock file names a process of this host that is no more.
+bool holder_is_dead(int lock_file) {
+  std::array<char, 300> text{};
+  if (pread(lock_file, text.data(), text.size() - 1, 0) <= 0) return false;
+  long pid = 0;
+  std::array<char, 256> host{};
+  if (std::sscanf(text.data(), "pid %ld on %255s", &pid, host.data()) != 2 || pid <= 0) return false;
+  return host_name() == host.data() && kill(static_cast<pid_t>(pid), 0) != 0 && errno == ESRCH;
 }
 
 std::string advice(const std::string& path, const SQLite::Exception& error) {
@@ -198,14 +220,21 @@ std::int64_t SessionStore::create(const SessionInfo& info) {
 void SessionStore::hold(std::int64_t id) {
   if (state_->locks.count(id) != 0) return;
   const std::string path = state_->lock_path(id);
-  for (int attempt = 0; attempt < 100; ++attempt) {
+  for (int attempt = 0; attempt < most_attempts; ++attempt) {
     const int descriptor = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
     if (descriptor < 0) {
       throw SessionError("cannot make the lock file " + path + ": " + std::strerror(errno) +
                          "; name a session file in a folder that can be written with --session FILE");
     }
     if (flock(descriptor, LOCK_EX | LOCK_NB) != 0) {
+      const bool dead = holder_is_dead(descriptor);
       close(descriptor);
+      if (dead && attempt + 1 < most_attempts) {
+        // A child that was just forked when its parent was killed has a copy of the descriptor until it has
+        // closed it.
+        std::this_thread::sleep_for(std::chrono::milliseconds(20));
+        continue;
+      }
       throw SessionError("session " + std::to_string(id) + " is being worked on by " +
                          holder(id).value_or("another process") +
                          "; wait for it, or end it and go on with 'flakebisect resume'");
@@ -217,9 +246,7 @@ void SessionStore::hold(std::int64_t id) {
       close(descriptor);
       continue;
     }
-    std::array<char, 256> host{};
-    gethostname(host.data(), host.size() - 1);
-    const std::string text = "pid " + std::to_string(getpid()) + " on " + host.data() + "\n";
+    const std::string text = "pid " + std::to_string(getpid()) + " on " + host_name() + "\n";
     if (ftruncate(descriptor, 0) != 0 || write(descriptor, text.data(), text.size()) < 0) {
       close(descriptor);
       throw SessionError("cannot write the lock file " + path + ": " + std::strerror(errno));
@@ -235,7 +262,7 @@ std::optional<std::string> SessionStore::holder(std::int64_t id) {
   if (descriptor < 0) return std::nullopt;
   std::optional<std::string> result;
   const bool own = state_->locks.count(id) != 0;
-  if (own || flock(descriptor, LOCK_SH | LOCK_NB) != 0) {
+  if (own || (flock(descriptor, LOCK_SH | LOCK_NB) != 0 && !holder_is_dead(descriptor))) {
     std::array<char, 300> text{};
     const ssize_t length = read(descriptor, text.data(), text.size() - 1);
     result = length > 1 ? std::string(text.data(), static_cast<std::size_t>(length) - 1) : "another process";
