@@ -20,7 +20,7 @@ using Clock = std::chrono::steady_clock;
 constexpr const char* kTokenName = "FLAKEBISECT_CHECK_SERVER";
 constexpr std::size_t kLongestLine = 300;
 constexpr std::size_t kMostLines = 40;
-constexpr double kExitAfterOutput = 0.3;
+constexpr double kExitAfterOutput = 2;
 
 double seconds_until(Clock::time_point deadline) {
   return std::chrono::duration<double>(deadline - Clock::now()).count();
@@ -142,7 +142,11 @@ bool CheckSession::read_once(double seconds) {
     while (auto item = decoder_.next()) note(Seen{std::move(*item)});
     ended_ = true;
     // The process's own end follows in a moment, and says more than that of its output.
-    if (!child_.exited()) child_.wait(kExitAfterOutput, out_, err_);
+    const auto patience = Clock::now() + std::chrono::duration_cast<Clock::duration>(
+                                             std::chrono::duration<double>(kExitAfterOutput));
+    while (!child_.exited() && seconds_until(patience) > 0) child_.wait(seconds_until(patience), out_, err_);
+    errors_.add(err_);
+    err_.clear();
   }
   return !ended_;
 }

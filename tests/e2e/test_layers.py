@@ -2,7 +2,7 @@
 """No source file includes a folder that its layer may not use.
 
 The build enforces the same through one include root a folder; this test also sees '../' paths, includes inside of
-conditional blocks, and which of repo_reader's headers bisect takes (the subunit codec only).
+conditional blocks, and which of repo_reader's headers bisect takes (the subunit codec and its ids only).
 """
 import os
 import pathlib
@@ -16,7 +16,7 @@ ALLOWED = {
     "bisect": {"bisect", "stats", "repo_reader"},
     "analyzer": {"analyzer", "bisect", "stats", "repo_reader"},
 }
-CODEC = re.compile(r"repo_reader/(stream_decoder|stream_folder|subunit_encoder|subunit_event|utf8)\.h")
+CODEC = re.compile(r"repo_reader/(stream_decoder|stream_folder|subunit_encoder|subunit_event|test_ids|utf8)\.h")
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.MULTILINE)
 
 
@@ -33,7 +33,7 @@ def violations(layer, text):
         elif folder not in ALLOWED[layer]:
             found.append(f'"{path}": {layer} may use {", ".join(sorted(ALLOWED[layer]))}')
         elif layer == "bisect" and folder == "repo_reader" and not CODEC.fullmatch(path):
-            found.append(f'"{path}": bisect may use the subunit codec of repo_reader only')
+            found.append(f'"{path}": bisect may use the subunit codec of repo_reader and its ids only')
     return found
 
 

@@ -172,9 +172,11 @@ class Server:
     def __init__(self, mode, tests):
         self.mode, self.tests = MODES[mode], tests
         self.lock = threading.Lock()
+        self.sending = threading.Lock()  # the packets of a message stand together
         self.polluted = False
         self.version = 1
-        self.children = {}
+        self.children = {}  # nonce -> process id, None once cancelled; no process in here has been reaped
+        self.reaping = threading.Lock()
         self.out = os.dup(1)
 
     def write(self, data):
@@ -190,11 +192,13 @@ class Server:
         size = self.mode.get("chunk") or 1 << 20
         mime = "application/json; charset=utf8"
         chunks = [content[i:i + size] for i in range(0, len(content), size)]
-        for index, chunk in enumerate(chunks):
-            if self.mode.get("noise"):
-                self.write("between packets \u00b3 ...\n".encode("latin-1"))
-            self.write(packet("testrepository-rpc", file_name="message", content=chunk, mime=mime if index == 0 else None,
-                              eof=index == len(chunks) - 1, route=self.mode.get("route")))
+        with self.sending:
+            for index, chunk in enumerate(chunks):
+                if self.mode.get("noise"):
+                    self.write("between packets \u00b3 ...\n".encode("latin-1"))
+                self.write(packet("testrepository-rpc", file_name="message", content=chunk,
+                                  mime=mime if index == 0 else None, eof=index == len(chunks) - 1,
+                                  route=self.mode.get("route")))
 
     def event(self, test_id, status, **more):
         self.write(packet(test_id, status, stamp=time.time(), route=self.mode.get("route"), **more))
@@ -289,8 +293,10 @@ class Server:
                 finally:
                     os._exit(0)
             self.children[nonce] = child
-            _, status = os.waitpid(child, 0)
-            cancelled = self.children.pop(nonce) is None
+            os.waitid(os.P_PID, child, os.WEXITED | os.WNOWAIT)
+            with self.reaping:
+                _, status = os.waitpid(child, 0)
+                cancelled = self.children.pop(nonce) is None
             if cancelled:
                 return self.done(nonce, "cancelled")
             if os.WIFSIGNALED(status) or os.WEXITSTATUS(status):
@@ -344,10 +350,11 @@ class Server:
             else:
                 threading.Thread(target=self.run, args=(message,), daemon=True).start()
         elif kind == "Cancel" and not self.mode.get("no_cancel"):
-            child = self.children.get(message["nonce"])
-            if child:
-                self.children[message["nonce"]] = None
-                os.kill(child, signal.SIGKILL)
+            with self.reaping:
+                child = self.children.get(message["nonce"])
+                if child:
+                    self.children[message["nonce"]] = None
+                    os.kill(child, signal.SIGKILL)
         elif kind == "Goodbye":
             if self.mode.get("answers_goodbye"):
                 self.send({"msg": "Goodbye"})
@@ -389,9 +396,10 @@ class Server:
         else:
             while mode.get("ignores_end"):
                 time.sleep(60)
-        for child in list(self.children.values()):
-            if child:
-                os.kill(child, signal.SIGKILL)
+        with self.reaping:
+            for child in self.children.values():
+                if child:
+                    os.kill(child, signal.SIGKILL)
         return 0
 
 
