@@ -405,6 +405,7 @@ TEST_CASE("the reproduction recipe works when pasted", "[server]") {
   const auto exit_status = [&](const std::vector<std::string>& tests) {
     const std::string recipe = runner.reproduction_command(tests);
     CHECK_THAT(recipe, !Contains("flakebisect-"));
+    CHECK(recipe.find('\n') == std::string::npos);
     const auto file = std::filesystem::temp_directory_path() / fmt::format("recipe-{}", getpid());
     std::ofstream(file) << recipe << '\n';
     const int status = std::system(fmt::format("sh {} >{}.log 2>&1", file.string(), file.string()).c_str());
