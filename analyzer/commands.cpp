@@ -99,6 +99,7 @@ const std::vector<Command>& commands() {
   static const std::vector<Command> all = {
       {"bisect", "explain why a test failed in a stored run (the default)", command_bisect},
       {"list", "print the tests a worker ran, in execution order", command_list},
+      {"analyze", "tell from all stored runs which tests are flaky, and perhaps why", command_analyze},
       {"report", "write a session's report again, in any format", command_report},
       {"resume", "go on with a session that has no verdict yet", command_resume},
       {"sessions", "list, show, export and delete stored sessions", command_sessions},

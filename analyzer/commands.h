@@ -12,6 +12,7 @@ namespace flakebisect::analyzer {
 
 using Arguments = std::vector<std::string>;
 
+int command_analyze(const Arguments& args);
 int command_bisect(const Arguments& args);
 int command_list(const Arguments& args);
 int command_report(const Arguments& args);

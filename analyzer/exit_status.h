@@ -16,6 +16,7 @@ enum ExitStatus : int {
   exit_bad_input = 5,
   exit_cannot_run = 6,
   exit_not_conforming = 7,  ///< check-server: the server lacks something that is required
+  exit_too_flaky = 8,       ///< analyze --fail-if: a flaky test fails too often
   exit_interrupted = 130,
   exit_terminated = 143,
 };

@@ -20,9 +20,9 @@ class ManualTest(unittest.TestCase):
         cls.manual = (SOURCE / "docs" / "flakebisect.1").read_text().replace("\\-", "-")
 
     def test_every_option_of_the_main_commands(self):
-        for command in ("bisect", "list"):
+        for command, known in (("bisect", "--run-id"), ("list", "--run-id"), ("analyze", "--since")):
             options = set(re.findall(r"(?m)^  (?:-\w \[ )?(--[a-z][a-z-]+)", help_of(command, "--help")))
-            self.assertIn("--run-id", options)
+            self.assertIn(known, options)
             for option in sorted(options):
                 with self.subTest(command=command, option=option):
                     self.assertRegex(self.manual, re.escape(option) + r"\b")

@@ -1,0 +1,16 @@
+#pragma once
+
+/// Why does it fail? The posterior over possible causes of one flaky test, from stored runs alone.
+
+#include "analyzer/analyze/exposure.h"
+
+namespace flakebisect::analyzer {
+
+/// Fills causes, strength, order_varied, time_out_probability, failed_median_seconds and cleaners of `test`.
+/// docs/analyze.md has the model. Thread-safe for different tests.
+void judge_causes(const History& history, FlakyTest& test);
+
+/// The same from counts, without the parts that need names of signatures and orders. For tests.
+void judge_causes(const Exposure& exposure, bool looks_like_time_out, FlakyTest& test);
+
+}  // namespace flakebisect::analyzer

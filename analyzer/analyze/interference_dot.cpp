@@ -1,0 +1,65 @@
+#include <fmt/format.h>
+
+#include "analyzer/analyze/interference_render.h"
+#include "analyzer/report_escape.h"
+#include "analyzer/status_view.h"
+
+namespace flakebisect::analyzer {
+
+namespace {
+
+/// A quoted string of Graphviz's language. Backslashes start its escapes and ampersands its entities.
+std::string quoted(const std::string& text) {
+  std::string out = "\"";
+  for (const char c : visible_line(text)) {
+    if (c == '"' || c == '\\') out += '\\';
+    if (c == '&')
+      out += "&amp;";
+    else
+      out += c;
+  }
+  return out + "\"";
+}
+
+const char* color_of(InterferenceKind kind) {
+  switch (kind) {
+    case InterferenceKind::pollutes:
+      return "#b3261e";
+    case InterferenceKind::overlaps:
+      return "#8a5a00";
+    case InterferenceKind::sets_up:
+    case InterferenceKind::cleans:
+      return "#2e7d32";
+  }
+  return "#555555";
+}
+
+}  // namespace
+
+std::string render_interference_dot(const Interference& graph) {
+  std::string out =
+      "digraph interference {\n"
+      "  rankdir=LR;\n"
+      "  node [shape=box, style=\"rounded,filled\", fillcolor=white, fontname=\"Helvetica\"];\n"
+      "  edge [fontname=\"Helvetica\", fontsize=10];\n";
+  for (std::size_t c = 0; c < graph.communities.size(); ++c) {
+    const bool boxed = graph.communities[c].size() > 1 && graph.communities.size() > 1;
+    if (boxed)
+      out +=
+          fmt::format("  subgraph cluster_{} {{\n    label=\"community {}\"; color=\"#999999\";\n", c, c + 1);
+    for (const auto n : graph.communities[c]) {
+      const auto& node = graph.nodes[n];
+      out += fmt::format("{}  t{} [label={}, fillcolor=\"{}\"];\n", boxed ? "  " : "", n, quoted(node.id),
+                         node.flaky ? "#f6c6c0" : "#fbe3b0");
+    }
+    if (boxed) out += "  }\n";
+  }
+  for (const auto& edge : graph.edges)
+    out += fmt::format(
+        "  t{} -> t{} [label={}, color=\"{}\", style={}];\n", edge.from, edge.to,
+        quoted(std::string(interference_name(edge.kind)) + " " + format_probability(edge.probability)),
+        color_of(edge.kind), edge.confirmed ? "bold" : "dashed");
+  return out + "}\n";
+}
+
+}  // namespace flakebisect::analyzer

@@ -1,0 +1,40 @@
+#include "analyzer/analyze/since.h"
+
+#include <algorithm>
+#include <regex>
+
+#include "analyzer/command_line.h"
+#include "analyzer/exit_status.h"
+#include "repo_reader/iso_time.h"
+
+namespace flakebisect::analyzer {
+
+RunSelection parse_since(const std::string& text, double now_seconds) {
+  RunSelection selection;
+  if (const auto run = repo_reader::parse_run_id(text)) {
+    selection.first_run = *run;
+    return selection;
+  }
+  static const std::regex date(
+      R"((\d{4}-\d{1,2}-\d{1,2})(?:[T ](\d{2}:\d{2})(:\d{2}(?:\.\d+)?)?(Z|[+-]\d{2}:\d{2})?)?)");
+  std::smatch parts;
+  if (std::regex_match(text, parts, date)) {
+    const std::string whole = parts[1].str() + " " + (parts[2].matched ? parts[2].str() : "00:00") +
+                              (parts[3].matched ? parts[3].str() : ":00") +
+                              (parts[4].matched ? parts[4].str() : "Z");
+    if (const auto time = repo_reader::parse_iso_time(whole)) {
+      selection.since_micros = time->microseconds;
+      return selection;
+    }
+  } else if (!text.empty() && std::string("smhd").find(text.back()) != std::string::npos) {
+    selection.since_micros =
+        static_cast<std::int64_t>((now_seconds - parse_duration_seconds(text, "--since")) * 1e6);
+    return selection;
+  }
+  throw UsageError(
+      "--since takes a run number, a date such as 2026-11-01 or '2026-11-01 12:30' (UTC), or a time such "
+      "as 30d or 12h, not '" +
+      text + "'");
+}
+
+}  // namespace flakebisect::analyzer
