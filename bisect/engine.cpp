@@ -38,6 +38,15 @@ Engine::State::State(Problem problem_, EngineOptions options_)
       evidence(problem.candidates.size()),
       posterior(problem) {}
 
+double weight_in_process(std::uint64_t runs) {
+  const auto effective = [](double count) {
+    return count > 0 ? count / (1.0 + (count - 1.0) * assumed_correlation) : 0.0;
+  };
+  const auto before = static_cast<double>(runs);
+  // Never less than 0.3: one server may serve all probes, and the search must still end.
+  return std::max(0.3, effective(before + 1) - effective(before));
+}
+
 const Weights& Engine::State::weights() {
   if (!cached_weights)
     cached_weights =
@@ -135,7 +144,12 @@ void Engine::State::observe(const Observation& observation) {
     }
   }
   if (known) in_flight.erase(pending);
-  const double weight = std::min(observation.weight, 1.0);
+  double weight = std::min(observation.weight, 1.0);
+  if (observation.source == Source::probe && observation.process != 0) {
+    std::uint64_t& runs = runs_in_process[observation.process];
+    shared_processes = shared_processes || runs > 0;
+    weight *= weight_in_process(runs++);
+  }
   evidence.add(observation.ran, failed, observation.source, weight);
   posterior.add(observation.ran, failed, weight, evidence);
   cached_weights.reset();

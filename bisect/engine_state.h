@@ -48,6 +48,13 @@ inline constexpr double treatment_probability = 0.5;
 /// Confirmation of the leading answer starts at this posterior probability.
 inline constexpr double confirm_from = 0.75;
 
+/// Runs that share a process are taken to be correlated so much, until better is known.
+inline constexpr double assumed_correlation = 0.1;
+
+/// What the next run of a process is worth that has served `runs` already: the growth of the effective sample
+/// size runs / (1 + (runs - 1) c) (Kish's design effect).
+double weight_in_process(std::uint64_t runs);
+
 struct Engine::State {
   State(Problem problem_, EngineOptions options_);
 
@@ -90,6 +97,8 @@ struct Engine::State {
   std::uint64_t void_probes = 0;
   std::uint64_t other_failures = 0;
   bool waiting = false;
+  std::map<std::uint64_t, std::uint64_t> runs_in_process;  ///< usable probes of each shared process
+  bool shared_processes = false;
 };
 
 }  // namespace flakebisect::bisect

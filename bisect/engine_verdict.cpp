@@ -96,6 +96,14 @@ Verdict Engine::State::verdict() {
     if (w.amplified.weight.sum() > w.self)
       verdict.remarks.emplace_back("fails alone, and more often after some of the other tests");
   }
+  if (shared_processes)
+    verdict.remarks.emplace_back(
+        "some probes shared a process: they were counted for less, as runs of one process may be alike");
+  if (options.find_all && final && top.kind == Kind::polluter)
+    verdict.remarks.emplace_back(
+        "further polluters were not looked for: leave this one out and search again");
+  if (options.find_cleaners && final && top.kind == Kind::polluter)
+    verdict.remarks.emplace_back("cleaners were not looked for");
   if (void_probes > 0) verdict.remarks.push_back(fmt::format("{} probes gave nothing usable", void_probes));
   if (other_failures > 0)
     verdict.remarks.push_back(

@@ -242,3 +242,22 @@ TEST_CASE("what is out of range is refused") {
   Engine engine(make_problem(2), {});
   CHECK_THROWS_AS(engine.observe(seen({7}, true)), std::invalid_argument);
 }
+
+TEST_CASE("runs of one process count for less than runs of their own processes") {
+  const Problem problem = make_problem(8);
+  Engine apart(problem, {}), together(problem, {});
+  for (std::uint64_t run = 1; run <= 20; ++run) {
+    Observation observation = seen({}, run % 2 == 0);
+    observation.process = 100 + run;
+    apart.observe(observation);
+    observation.process = 7;
+    together.observe(observation);
+  }
+  const Explanation sure = apart.leading(1).front();
+  const Explanation less = together.leading(1).front();
+  CHECK(sure.kind == Kind::self);
+  CHECK(less.kind == Kind::self);
+  CHECK(less.probability < sure.probability);
+  CHECK_FALSE(together.verdict().remarks.empty());
+  CHECK(apart.verdict().remarks.empty());
+}
