@@ -35,16 +35,15 @@ void check(const Problem& problem, const EngineOptions& options) {
 Engine::State::State(Problem problem_, EngineOptions options_)
     : problem(std::move(problem_)),
       options(options_),
+      told_startup_seconds(problem.startup_seconds),
       evidence(problem.candidates.size()),
       posterior(problem) {}
 
-double weight_in_process(std::uint64_t runs) {
-  const auto effective = [](double count) {
-    return count > 0 ? count / (1.0 + (count - 1.0) * assumed_correlation) : 0.0;
-  };
-  const auto before = static_cast<double>(runs);
-  // Never less than 0.3: one server may serve all probes, and the search must still end.
-  return std::max(0.3, effective(before + 1) - effective(before));
+double weight_in_process(std::uint64_t runs, std::uint64_t failures, bool failed) {
+  // The rate of a process is Beta-distributed around the rate q with correlation c, so that after k passes
+  // the next run fails with probability q / (1 + k c / (1 - c)).
+  if (failed) return failures == 0 ? 1.0 : 0.5;
+  return 1.0 / (1.0 + static_cast<double>(runs) * assumed_correlation / (1.0 - assumed_correlation));
 }
 
 const Weights& Engine::State::weights() {
@@ -110,6 +109,19 @@ Probe Engine::State::issue(std::vector<TestIndex> subset, Purpose purpose, std::
   return probe;
 }
 
+void Engine::State::learn_overhead(const Observation& observation) {
+  if (!(observation.seconds > 0)) return;
+  double tests = problem.victim_seconds;
+  for (const TestIndex test : observation.ran) tests += problem.candidates[test].seconds;
+  overhead_seconds += std::max(0.0, observation.seconds - tests);
+  ++overhead_runs;
+  // The estimate that came with the problem is worth five probes. A warm server's restarts are spread over
+  // the probes that it serves.
+  constexpr double prior_runs = 5;
+  problem.startup_seconds = (prior_runs * told_startup_seconds + overhead_seconds) /
+                            (prior_runs + static_cast<double>(overhead_runs));
+}
+
 void Engine::State::observe(const Observation& observation) {
   if (observation.source == Source::probe) {
     next_id = std::max(next_id, observation.probe_id + 1);
@@ -133,6 +145,7 @@ void Engine::State::observe(const Observation& observation) {
   }
   const bool failed = observation.outcome == Outcome::fail;
   if (observation.source == Source::probe) {
+    learn_overhead(observation);
     // The bets are what the posterior predicted before this outcome.
     if (is_alone(observation.ran)) fails_alone.observe(failed);
     if (target && target->kind != Kind::self && as_asked && observation.purpose != Purpose::search) {
@@ -146,9 +159,10 @@ void Engine::State::observe(const Observation& observation) {
   if (known) in_flight.erase(pending);
   double weight = std::min(observation.weight, 1.0);
   if (observation.source == Source::probe && observation.process != 0) {
-    std::uint64_t& runs = runs_in_process[observation.process];
-    shared_processes = shared_processes || runs > 0;
-    weight *= weight_in_process(runs++);
+    ProcessRuns& process = runs_in_process[observation.process];
+    shared_processes = shared_processes || process.runs > 0;
+    weight *= weight_in_process(process.runs++, process.failures, failed);
+    process.failures += failed ? 1 : 0;
   }
   evidence.add(observation.ran, failed, observation.source, weight);
   posterior.add(observation.ran, failed, weight, evidence);
@@ -173,7 +187,9 @@ std::optional<Probe> Engine::next_probe() {
   }
   if (state.settled()) return std::nullopt;
   const Answer& top = state.best();
-  if (top.kind != Kind::not_reproduced && top.probability >= confirm_from &&
+  // 'Self' is confirmed by the victim alone, which the search runs anyway while that tells most.
+  const double confirm_at = top.kind == Kind::self ? state.options.confidence : confirm_from;
+  if (top.kind != Kind::not_reproduced && top.probability >= confirm_at &&
       state.log_e(top) < state.log_e_needed())
     return state.confirm(top);
   const Choice choice = choose_probe(state.problem, state.weights_with_pending(), state.options.count_probes,

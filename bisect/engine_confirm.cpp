@@ -27,15 +27,8 @@ double Engine::State::log_e(const Answer& answer) const {
   }
 }
 
-double Engine::State::probability_needed(const Answer& answer) const {
-  if (answer.kind != Kind::self) return options.confidence;
-  // 'Fails alone' looks the same as a background of something worse until the rest of the list has been
-  // tried. How common backgrounds are is the least certain of the priors. Where failures are frequent,
-  // checking is cheap: then the verdict must also hold for whoever believes in them up to `scepticism` times
-  // more.
-  const double scepticism = 1.0 + 7.0 * std::pow(std::min(1.0, answer.rate / 0.09), 4.0);
-  const double odds = options.confidence / (1.0 - options.confidence) * scepticism;
-  return odds / (1.0 + odds);
+double Engine::State::probability_needed(const Answer&) const {
+  return options.confidence;
 }
 
 bool Engine::State::settled() {

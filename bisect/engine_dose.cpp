@@ -14,7 +14,7 @@ double DosePosterior::Shape::at(double share) const {
 }
 
 DosePosterior::DosePosterior() {
-  for (const double floor : {0.001, 0.1})
+  for (const double floor : {0.001, 0.03, 0.15})
     for (const auto& [power, threshold] : {std::pair{1.0, 0.0},
                                            {1.5, 0.0},
                                            {2.2, 0.0},
@@ -28,6 +28,10 @@ DosePosterior::DosePosterior() {
   log_likelihood_ = Eigen::ArrayXXd::Constant(static_cast<Eigen::Index>(shapes_.size()),
                                               static_cast<Eigen::Index>(rates_.size()),
                                               -std::log(static_cast<double>(shapes_.size() * rates_.size())));
+  // A background is there in one case of five, as for the other kinds.
+  const auto each = static_cast<Eigen::Index>(shapes_.size() / 3);
+  log_likelihood_.topRows(each) += std::log(3 * 0.8);
+  log_likelihood_.bottomRows(2 * each) += std::log(3 * 0.1);
 }
 
 void DosePosterior::add(double share, bool failed, double weight) {

@@ -8,11 +8,10 @@
 namespace flakebisect::bisect {
 
 std::vector<stats::RatioCell> ratio_cells() {
-  // Mostly 0. A background that matters is one that is seen: low ones are discounted, see docs/statistics.md.
-  const double usual = 0.08;
-  return {{0.0, 0.70, 0},      {0.01, 0.04, usual}, {0.03, 0.04, usual},
-          {0.08, 0.05, usual}, {0.16, 0.05, usual}, {0.25, 0.06, usual},
-          {0.36, 0.06, usual}, {0.6, 0.5, 0},       {0.8, 0.5, 0}};
+  // 0 in four cases of five, else log-uniform from 0.01 to 0.3: cells between 0.01, 0.03, 0.06, 0.1, 0.15,
+  // 0.21 and 0.3, finer where backgrounds are hard to tell from 'self'.
+  return {{0.0, 0.80},     {0.0173, 0.0646}, {0.0424, 0.0408}, {0.0775, 0.0300}, {0.122, 0.0238},
+          {0.177, 0.0198}, {0.251, 0.0210},  {0.6, 0.5},       {0.8, 0.5}};
 }
 
 KindPriors priors_for(const Problem& problem) {

@@ -48,12 +48,17 @@ inline constexpr double treatment_probability = 0.5;
 /// Confirmation of the leading answer starts at this posterior probability.
 inline constexpr double confirm_from = 0.75;
 
-/// Runs that share a process are taken to be correlated so much, until better is known.
-inline constexpr double assumed_correlation = 0.1;
+/// Runs that share a process are taken to be correlated so much: the mean of the field.
+inline constexpr double assumed_correlation = 0.05;
 
-/// What the next run of a process is worth that has served `runs` already: the growth of the effective sample
-/// size runs / (1 + (runs - 1) c) (Kish's design effect).
-double weight_in_process(std::uint64_t runs);
+/// What the next run of a process is worth that has served `runs` already, `failures` of which failed: the
+/// weights that make independent runs as likely as a Beta-distributed rate of each process would.
+double weight_in_process(std::uint64_t runs, std::uint64_t failures, bool failed);
+
+/// Usable probes that one process served.
+struct ProcessRuns {
+  std::uint64_t runs = 0, failures = 0;
+};
 
 struct Engine::State {
   State(Problem problem_, EngineOptions options_);
@@ -83,8 +88,14 @@ struct Engine::State {
   void observe(const Observation& observation);
   Verdict verdict();
 
-  const Problem problem;
+  /// Start-up is what probes were seen to cost beside their tests.
+  void learn_overhead(const Observation& observation);
+
+  Problem problem;
   const EngineOptions options;
+  const double told_startup_seconds;
+  double overhead_seconds = 0;
+  std::uint64_t overhead_runs = 0;
   Evidence evidence;
   Posterior posterior;
   std::optional<Weights> cached_weights;
@@ -97,7 +108,7 @@ struct Engine::State {
   std::uint64_t void_probes = 0;
   std::uint64_t other_failures = 0;
   bool waiting = false;
-  std::map<std::uint64_t, std::uint64_t> runs_in_process;  ///< usable probes of each shared process
+  std::map<std::uint64_t, ProcessRuns> runs_in_process;
   bool shared_processes = false;
 };
 

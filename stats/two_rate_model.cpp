@@ -35,9 +35,9 @@ double log_sum(const Eigen::ArrayXd& values) {
 }  // namespace
 
 RatePrior default_rate_prior() {
-  return {{logit(0.001), logit(0.005), logit(0.012), logit(0.1), logit(0.25), logit(0.9), logit(0.97),
-           logit(0.9995)},
-          {0.02, 0.08, 0.20, 0.20, 0.10, 0.06, 0.06, 0.03}};
+  return {{logit(0.001), logit(0.004), logit(0.009), logit(0.02), logit(0.05), logit(0.1), logit(0.2),
+           logit(0.3), logit(0.9), logit(0.99), logit(0.9995)},
+          {0.002, 0.01, 0.25, 0.35, 0.25, 0.25, 0.13, 0.04, 0.03, 0.025, 0.01}};
 }
 
 TwoRateModel::TwoRateModel(RatePrior prior, std::vector<RatioCell> cells)

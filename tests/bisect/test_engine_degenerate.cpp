@@ -154,7 +154,7 @@ TEST_CASE("the same seed and outcomes give the same probes, also after a resumed
   for (int i = 0; i < 25; ++i) {
     const std::optional<Probe> probe = first.next_probe();
     if (!probe) break;
-    Observation observation = seen(probe->subset, rng.bernoulli(0.2));
+    Observation observation = seen(probe->subset, rng.bernoulli(0.05));
     observation.probe_id = probe->id;
     observation.purpose = probe->purpose;
     first.observe(observation);
