@@ -136,7 +136,8 @@ void expect_end(CheckContext& context, CheckSession& session, const char* after)
          fmt::format("the server still runs {:.3g} seconds after {}", limit, after));
   for (const Seen& seen : session.seen()) {
     // A second Done may come late, after this request for the end: it is the business of done.once.
-    const bool late_done = seen.message() != nullptr && std::holds_alternative<DoneMessage>(seen.message()->message);
+    const bool late_done =
+        seen.message() != nullptr && std::holds_alternative<DoneMessage>(seen.message()->message);
     expect(seen.message() == nullptr || late_done,
            fmt::format("a message came after {}: {}", after, seen.text()));
   }

@@ -123,7 +123,7 @@ Analysis analyze_history(std::string repository, IndexedHistory indexed, const A
   for (std::size_t g = 0; g < analysis.shown; ++g) judged.push_back(analysis.groups[g].tests.front());
   for_each_in_threads(judged.size(), [&](std::size_t i) {
     auto& test = analysis.tests[judged[i]];
-    judge_causes(analysis.history(), test);
+    judge_causes(analysis.history(), analysis.counts.run_seconds, test);
     if (test.state != FlakyState::fixed)
       test.suggestion = suggest_bisection(analysis.history(), test, request.command_prefix);
   });

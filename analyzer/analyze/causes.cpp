@@ -26,6 +26,10 @@ constexpr std::array<double, causes_count> priors = {0.45, 0.28, 0.06, 0.04, 0.0
 constexpr double time_out_prior = 0.08;
 constexpr double named_time_out_prior = 0.7;
 
+/// Runs whose lengths differ by less are of one length.
+constexpr double least_longer_share = 0.2;
+constexpr double least_longer_seconds = 1;
+
 constexpr double least_probability = 0.8;  // of a cause that is named
 constexpr double least_cleaner = 0.8;
 
@@ -143,39 +147,36 @@ void add_overlaps(const Exposure& exposure, Judge& judge) {
   if (exposure.concurrent.runs() == 0) return;
   double candidates = 0;
   for (const auto& presence : exposure.overlap) candidates += presence.runs() != 0 ? 1 : 0;
-  // Half of it for 'anything at the same time', half shared by the tests.
-  judge.add(Cause::overlap, std::nullopt, "while other workers ran tests", exposure.concurrent, 2);
+  // Half of it for 'anything at the same time', half shared by the tests. Where there was always something,
+  // the former is no different from 'alone'.
+  const bool varied = exposure.concurrent.runs() != exposure.all.runs();
+  if (varied)
+    judge.add(Cause::overlap, std::nullopt, "while other workers ran tests", exposure.concurrent, 2);
   for (std::uint32_t t = 0; t < exposure.overlap.size(); ++t)
     if (exposure.overlap[t].runs() != 0)
-      judge.add(Cause::overlap, t, "", exposure.overlap[t], 2 * candidates);
+      judge.add(Cause::overlap, t, "", exposure.overlap[t], (varied ? 2 : 1) * candidates);
 }
 
-/// Runs whose lengths differ by less are of one length: failures themselves make a run a little longer.
-constexpr double least_longer_share = 0.2;
-constexpr double least_longer_seconds = 1;
-
-/// Thresholds at the deciles of a quantity: 'at least x' and, where asked for, 'less than x'. A threshold is
-/// one only where it lies `share` and `amount` above the smallest value.
+/// 'At least x', x at the deciles of a quantity. A threshold is one only where it lies `share` and `amount`
+/// above the smallest value: what differs by less is one and the same.
 template <class Value>
-void add_thresholds(const Exposure& exposure, Judge& judge, Cause cause, bool both_sides, double share,
-                    double amount, Value value, const std::function<std::string(double, bool)>& words) {
+void add_thresholds(const Exposure& exposure, Judge& judge, Cause cause, double share, double amount,
+                    Value value, const std::function<std::string(double)>& words) {
   std::vector<double> sorted;
   for (const auto& c : exposure.circumstances) sorted.push_back(value(c));
   std::sort(sorted.begin(), sorted.end());
   std::vector<double> cuts;
-  for (int decile = 1; decile < 10; ++decile) {
-    const double cut = sorted[sorted.size() * static_cast<std::size_t>(decile) / 10];
+  for (std::size_t decile = 1; decile < 10; ++decile) {
+    const double cut = sorted[sorted.size() * decile / 10];
     if (cut > sorted.front() && cut >= sorted.front() * (1 + share) + amount &&
         (cuts.empty() || cut > cuts.back()))
       cuts.push_back(cut);
   }
-  const double among = static_cast<double>(cuts.size()) * (both_sides ? 2 : 1);
   for (const double cut : cuts) {
     Presence above;
     for (const auto& c : exposure.circumstances)
       if (value(c) >= cut) above.add(c.failed);
-    judge.add(cause, std::nullopt, words(cut, true), above, among);
-    if (both_sides) judge.add(cause, std::nullopt, words(cut, false), complement(exposure.all, above), among);
+    judge.add(cause, std::nullopt, words(cut), above, static_cast<double>(cuts.size()));
   }
 }
 
@@ -329,16 +330,13 @@ void judge_causes(const Exposure& exposure, bool looks_like_time_out, FlakyTest&
   add_workers(exposure, judge);
   add_overlaps(exposure, judge);
   add_thresholds(
-      exposure, judge, Cause::amount, false, 0, 0,
+      exposure, judge, Cause::amount, 0, 0,
       [](const Circumstance& c) { return static_cast<double>(c.tests_before); },
-      [](double cut, bool) { return fmt::format("with at least {:.0f} tests before it", cut); });
+      [](double cut) { return fmt::format("with at least {:.0f} tests before it", cut); });
   add_thresholds(
-      exposure, judge, Cause::run_length, true, least_longer_share, least_longer_seconds,
+      exposure, judge, Cause::run_length, least_longer_share, least_longer_seconds,
       [](const Circumstance& c) { return c.run_seconds; },
-      [](double cut, bool above) {
-        return above ? fmt::format("in runs of {:.3g} s or more", cut)
-                     : fmt::format("in runs of less than {:.3g} s", cut);
-      });
+      [](double cut) { return fmt::format("in runs whose sound tests take {:.3g} s or more", cut); });
   add_hours(exposure, judge);
   judge.finish();
   test.time_out_probability = judge_time_out(exposure, looks_like_time_out, test);
@@ -349,8 +347,8 @@ void judge_causes(const Exposure& exposure, bool looks_like_time_out, FlakyTest&
   test.judged = true;
 }
 
-void judge_causes(const History& history, FlakyTest& test) {
-  const Exposure exposure = measure_exposure(history, test);
+void judge_causes(const History& history, const std::vector<double>& run_seconds, FlakyTest& test) {
+  const Exposure exposure = measure_exposure(history, run_seconds, test);
   judge_causes(exposure, says_time_out(history, test), test);
   find_cleaners(history, test);
 }

@@ -7,8 +7,9 @@
 namespace flakebisect::analyzer {
 
 /// Fills causes, strength, order_varied, time_out_probability, failed_median_seconds and cleaners of `test`.
-/// docs/analyze.md has the model. Thread-safe for different tests.
-void judge_causes(const History& history, FlakyTest& test);
+/// `run_seconds` are FlakyCounts::run_seconds. docs/analyze.md has the model. Thread-safe for different
+/// tests.
+void judge_causes(const History& history, const std::vector<double>& run_seconds, FlakyTest& test);
 
 /// The same from counts, without the parts that need names of signatures and orders. For tests.
 void judge_causes(const Exposure& exposure, bool looks_like_time_out, FlakyTest& test);

@@ -41,7 +41,8 @@ void visit_overlaps(std::span<const Result> results, std::int64_t start, std::in
 
 }  // namespace
 
-Exposure measure_exposure(const History& history, const FlakyTest& test) {
+Exposure measure_exposure(const History& history, const std::vector<double>& run_seconds,
+                          const FlakyTest& test) {
   Exposure exposure;
   exposure.before.resize(history.tests.size());
   Seen seen(history.tests.size());
@@ -88,8 +89,7 @@ Exposure measure_exposure(const History& history, const FlakyTest& test) {
       const auto within = ((own.start_micros % micros_a_day) + micros_a_day) % micros_a_day;
       circumstance.hour = static_cast<double>(within) / 3.6e9;
     }
-    // Failures that take long make their run a long one: their time is not counted.
-    circumstance.run_seconds = std::max(0.0, run.wall_seconds - run.failed_seconds);
+    circumstance.run_seconds = run_seconds[execution.run];
     circumstance.seconds = own.seconds;
     circumstance.unfinished = own.ending == Ending::unfinished;
     exposure.circumstances.push_back(circumstance);

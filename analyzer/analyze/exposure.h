@@ -25,7 +25,7 @@ struct Circumstance {
   std::uint32_t tests_before = 0;  ///< in the same process
   std::uint32_t worker = 0;
   double hour = -1;        ///< of the day, UTC; below 0 where unknown
-  double run_seconds = 0;  ///< of the run, less what failed in it; 0 where unknown
+  double run_seconds = 0;  ///< the run's length (FlakyCounts::run_seconds)
   float seconds = -1;      ///< of this execution; below 0 where unknown
   bool unfinished = false;
 };
@@ -39,8 +39,10 @@ struct Exposure {
   std::vector<Circumstance> circumstances;
 };
 
-/// Counts over the test's executions [regime_first, regime_end). Thread-safe.
-Exposure measure_exposure(const History& history, const FlakyTest& test);
+/// Counts over the test's executions [regime_first, regime_end). `run_seconds` are the lengths of the runs.
+/// Thread-safe.
+Exposure measure_exposure(const History& history, const std::vector<double>& run_seconds,
+                          const FlakyTest& test);
 
 /// Among the executions in which `polluter` ran before the test in the same process: those in which each test
 /// ran between the two (of several executions of the polluter, the last counts). By test; `all` gets the

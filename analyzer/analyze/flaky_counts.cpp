@@ -216,6 +216,7 @@ FlakyCounts count_flaky(const History& history, const std::function<bool(const s
     counts.flaky.push_back(std::move(test));
   }
   std::vector<std::vector<float>> seconds(counts.flaky.size());
+  counts.run_seconds.resize(history.runs.size());
   for (std::uint32_t r = 0; r < history.runs.size(); ++r) {
     if (broken[r]) continue;
     const auto& run = history.runs[r];
@@ -223,6 +224,9 @@ FlakyCounts count_flaky(const History& history, const std::function<bool(const s
       const auto& process = history.processes[p];
       for (std::size_t i = process.first; i < process.first + process.count; ++i) {
         const Result& result = history.results[i];
+        const auto& count = of_test[result.test];
+        if (100 * count.failures <= count.passes && result.ending == Ending::pass && result.seconds > 0)
+          counts.run_seconds[r] += static_cast<double>(result.seconds);
         if (place[result.test] == not_flaky || !result.counts()) continue;
         auto& test = counts.flaky[place[result.test]];
         test.executions.push_back({r, static_cast<std::uint32_t>(p), static_cast<std::uint32_t>(i)});

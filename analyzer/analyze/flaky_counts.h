@@ -21,8 +21,12 @@ struct FlakyCounts {
   std::vector<FlakyTest> flaky;  ///< both passed and failed; by test number; not judged yet
   std::vector<std::uint32_t> always_failing;
   std::vector<BrokenRun> broken;  ///< left out of everything else
-  std::uint64_t tests = 0;        ///< that passed or failed at least once
-  std::uint64_t results = 0;      ///< passes and failures
+  /// By run: the time of its sound tests (that failed in at most one run of a hundred) as far as they passed,
+  /// over all workers. Failures, whose durations differ from those of passes, hardly change it: it can be a
+  /// cause of theirs, but no effect.
+  std::vector<double> run_seconds;
+  std::uint64_t tests = 0;    ///< that passed or failed at least once
+  std::uint64_t results = 0;  ///< passes and failures
 };
 
 /// `wanted` says which tests to look at by their ids.

@@ -53,7 +53,6 @@ struct HistoryRun {
   repo_reader::RunId id = 0;
   std::int64_t started_micros = 0;  ///< of its first test, else of its file
   double wall_seconds = 0;          ///< from its first start to its last stop; 0 where unknown
-  double failed_seconds = 0;        ///< durations of what failed in it, together
   std::uint32_t damaged_parts = 0;  ///< parts of its file that could not be read
   std::size_t first_process = 0;
   std::size_t process_count = 0;

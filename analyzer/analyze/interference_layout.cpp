@@ -8,12 +8,11 @@ namespace flakebisect::analyzer {
 
 namespace {
 
-/// Edges within communities, without those that would close a circle.
+/// The edges without those that would close a circle.
 std::vector<std::vector<std::size_t>> forward_edges(const Interference& graph) {
   std::vector<std::vector<std::size_t>> out(graph.nodes.size());
   for (const auto& edge : graph.edges)
-    if (edge.from != edge.to && graph.nodes[edge.from].community == graph.nodes[edge.to].community)
-      out[edge.from].push_back(edge.to);
+    if (edge.from != edge.to) out[edge.from].push_back(edge.to);
   enum class Mark { unseen, open, done };
   std::vector<Mark> mark(graph.nodes.size(), Mark::unseen);
   const std::function<void(std::size_t)> visit = [&](std::size_t node) {
@@ -61,6 +60,7 @@ InterferenceLayout lay_out(const Interference& graph) {
   std::vector<std::vector<std::size_t>> neighbours(graph.nodes.size());
   for (std::size_t node = 0; node < out.size(); ++node) {
     for (const auto next : out[node]) {
+      if (graph.nodes[node].community != graph.nodes[next].community) continue;
       neighbours[node].push_back(next);
       neighbours[next].push_back(node);
     }

@@ -258,7 +258,6 @@ History RunIndex::load(repo_reader::RunId first_run, std::int64_t since_micros) 
       for (std::size_t i = first_result; good && i < history.results.size(); ++i) {
         const Result& result = history.results[i];
         good = result.test < history.tests.size() && result.signature < history.signatures.size();
-        if (result.failed() && result.seconds > 0) run.failed_seconds += static_cast<double>(result.seconds);
       }
       if (!good)
         throw IndexError(fmt::format("{}: what it holds of run {} is damaged", state_->path, run.id), true);

@@ -1,0 +1,151 @@
+#include "analyzer/analyze/run_index.h"
+
+#include <catch2/catch.hpp>
+#include <filesystem>
+#include <fstream>
+
+#include "analyzer/analyze/index_update.h"
+#include "repo_reader/repository.h"
+
+using namespace flakebisect::analyzer;
+using flakebisect::repo_reader::Repository;
+namespace fs = std::filesystem;
+
+namespace {
+
+class Folder {
+ public:
+  Folder() {
+    std::string name = (fs::temp_directory_path() / "flakebisect-index-XXXXXX").string();
+    REQUIRE(mkdtemp(name.data()) != nullptr);
+    path = name;
+  }
+  ~Folder() { fs::remove_all(path); }
+  Folder(const Folder&) = delete;
+  Folder& operator=(const Folder&) = delete;
+
+  fs::path path;
+};
+
+ImportedRun run_of(std::uint64_t number, const std::string& test, bool fails, std::int64_t started) {
+  ImportedRun run;
+  run.run = number;
+  run.stamp = {100, static_cast<std::int64_t>(number), number};
+  run.started_micros = started;
+  run.wall_seconds = 2;
+  run.tests = {test, "other"};
+  run.processes.push_back({1, 1, 0, 2});
+  Result result;
+  result.test = 0;
+  result.ending = fails ? Ending::fail : Ending::pass;
+  result.start_micros = started;
+  result.seconds = 0.5F;
+  if (fails) {
+    run.signatures = {"Error in " + test};
+    result.signature = 1;
+  }
+  run.results.push_back(result);
+  result.test = 1;
+  result.ending = Ending::pass;
+  result.signature = 0;
+  run.results.push_back(result);
+  return run;
+}
+
+void write_run(const fs::path& store, int number, bool fails) {
+  std::ofstream(store / std::to_string(number))
+      << "time: 2026-01-01 10:00:00.000000Z\ntags: worker-0\ntest: a.b\ntime: 2026-01-01 10:00:01.500000Z\n"
+      << (fails ? "failure: a.b [\nTraceback\nError: 7\n]\n" : "success: a.b\n") << "tags: -worker-0\n";
+}
+
+}  // namespace
+
+TEST_CASE("The index keeps runs, and replaces and forgets them") {
+  Folder folder;
+  const auto file = (folder.path / "index.sqlite").string();
+  {
+    RunIndex index(file, "/repository");
+    index.store({run_of(1, "a", false, 10), run_of(2, "a", true, 20), run_of(5, "b", true, 30)});
+    index.store({run_of(2, "a", false, 21)});
+    index.forget({5, 77});
+  }
+  RunIndex index(file, "/repository");
+  const auto runs = index.runs();
+  REQUIRE(runs.size() == 2);
+  CHECK(runs[0].run == 1);
+  CHECK(runs[1].stamp == FileStamp{100, 2, 2});
+  const auto history = index.load(0, 0);
+  REQUIRE(history.runs.size() == 2);
+  CHECK(history.runs[1].started_micros == 21);
+  CHECK(history.runs[1].wall_seconds == 2);
+  REQUIRE(history.results.size() == 4);
+  CHECK(history.tests[history.results[2].test] == "a");
+  CHECK(history.results[2].ending == Ending::pass);
+  CHECK(history.results[2].seconds == Approx(0.5));
+  CHECK(index.load(2, 0).runs.size() == 1);
+  CHECK(index.load(0, 15).runs.size() == 1);
+  CHECK(index.load(0, 22).runs.empty());
+  // Another repository's runs do not mix with them.
+  RunIndex other(file, "/elsewhere");
+  CHECK(other.runs().empty());
+  other.store({run_of(1, "c", true, 5)});
+  CHECK(other.load(0, 0).runs.size() == 1);
+  CHECK(index.load(0, 0).runs.size() == 2);
+}
+
+TEST_CASE("Files that are no index are told from damaged ones") {
+  Folder folder;
+  const auto file = (folder.path / "index.sqlite").string();
+  std::ofstream(file) << std::string(5000, 'x');
+  try {
+    RunIndex index(file, "/repository");
+    FAIL("it was opened");
+  } catch (const IndexError& error) {
+    CHECK(error.damaged);
+  }
+  RunIndex::remove(file);
+  CHECK_FALSE(fs::exists(file));
+  CHECK_NOTHROW(RunIndex(file, "/repository"));
+  CHECK_THROWS_AS(RunIndex((folder.path / "missing" / "index").string(), "/repository"), IndexError);
+}
+
+TEST_CASE("A lock is waited for, and given up") {
+  Folder folder;
+  const auto path = (folder.path / "lock").string();
+  auto first = std::make_unique<IndexLock>(path, 1);
+  CHECK_THROWS_AS(IndexLock(path, 0), IndexError);
+  first.reset();
+  CHECK_NOTHROW(IndexLock(path, 0));
+}
+
+TEST_CASE("A history is the same whatever was indexed before") {
+  Folder folder;
+  const auto store = folder.path / ".testrepository";
+  fs::create_directory(store);
+  for (int n = 0; n < 30; ++n) write_run(store, n, n % 4 == 0);
+  const auto repository = Repository::find(folder.path);
+  const auto file = (folder.path / ".flakebisect" / "index.sqlite").string();
+  const auto silent = [](std::size_t, std::size_t) {};
+  auto first = indexed_history(repository, file, {}, silent);
+  CHECK(first.decoded_runs == 30);
+  CHECK(first.warnings.empty());
+  REQUIRE(first.history.results.size() == 30);
+  CHECK(first.history.results[4].ending == Ending::fail);
+  CHECK(first.history.results[4].seconds == Approx(1.5));
+  CHECK(first.history.results[0].signature == first.history.results[4].signature);
+  CHECK(first.history.runs[3].wall_seconds == Approx(1.5));
+  CHECK(indexed_history(repository, file, {}, silent).decoded_runs == 0);
+  write_run(store, 31, true);
+  fs::remove(store / "2");
+  std::ofstream(store / "3") << "";
+  const auto after = indexed_history(repository, file, {}, silent);
+  CHECK(after.decoded_runs == 2);
+  CHECK(after.forgotten_runs == 1);
+  CHECK(after.stored_runs == 30);
+  CHECK(after.history.runs.size() == 30);
+  CHECK(after.history.results.size() == 29);
+  // Without a place for an index.
+  const auto memory = indexed_history(repository, "/dev/null/index.sqlite", {}, silent);
+  CHECK(memory.warnings.size() == 1);
+  CHECK(memory.history.results.size() == 29);
+}
