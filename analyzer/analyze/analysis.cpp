@@ -124,8 +124,9 @@ Analysis analyze_history(std::string repository, IndexedHistory indexed, const A
   for_each_in_threads(judged.size(), [&](std::size_t i) {
     auto& test = analysis.tests[judged[i]];
     judge_causes(analysis.history(), analysis.counts.run_seconds, test);
-    if (test.state != FlakyState::fixed)
-      test.suggestion = suggest_bisection(analysis.history(), test, request.command_prefix);
+    const bool over =
+        test.state == FlakyState::fixed || (test.state == FlakyState::regressed && test.passes_since > 0);
+    if (!over) test.suggestion = suggest_bisection(analysis.history(), test, request.command_prefix);
   });
 
   std::vector<KnownInterference> findings = request.sessions;

@@ -1,4 +1,7 @@
+#include <fmt/format.h>
+
 #include <cmath>
+#include <cstdlib>
 #include <nlohmann/json.hpp>
 
 #include "analyzer/analyze/analysis_data.h"
@@ -9,6 +12,11 @@ namespace flakebisect::analyzer {
 namespace {
 
 using Json = nlohmann::ordered_json;
+
+/// Six significant digits: more would differ between machines and say nothing.
+double rounded(double value) {
+  return std::strtod(fmt::format("{:.6g}", value).c_str(), nullptr);
+}
 
 class JsonWriter {
  public:
@@ -48,7 +56,7 @@ class JsonWriter {
     return {{"id", std::to_string(facts.id)}, {"started", static_cast<double>(facts.started_micros) / 1e6}};
   }
 
-  static Json known(double seconds) { return seconds < 0 ? Json(nullptr) : Json(seconds); }
+  static Json known(double seconds) { return seconds < 0 ? Json(nullptr) : Json(rounded(seconds)); }
 
   Json change(const FlakyTest& test, const std::optional<stats::ChangePoint>& point) const {
     if (!point) return nullptr;
@@ -57,9 +65,9 @@ class JsonWriter {
     };
     return {{"run", at(point->at)},
             {"interval", {at(point->low), at(point->high)}},
-            {"probability", point->probability},
-            {"rate_before", point->rate_before},
-            {"rate_after", point->rate_after}};
+            {"probability", rounded(point->probability)},
+            {"rate_before", rounded(point->rate_before)},
+            {"rate_after", rounded(point->rate_after)}};
   }
 
   Json cause(const CausePosterior& cause) const {
@@ -67,15 +75,15 @@ class JsonWriter {
     for (const auto& suspect : cause.suspects) {
       suspects.push_back({{"test", suspect.test ? Json(analysis_.name(*suspect.test)) : Json(nullptr)},
                           {"what", suspect.test ? Json(nullptr) : Json(suspect.what)},
-                          {"probability", suspect.probability},
+                          {"probability", rounded(suspect.probability)},
                           {"failures_with", suspect.failures_with},
                           {"runs_with", suspect.runs_with},
                           {"failures_without", suspect.failures_without},
                           {"runs_without", suspect.runs_without}});
     }
     return {{"cause", cause_name(cause.cause)},
-            {"probability", cause.probability},
-            {"log10_bayes_factor", cause.log10_bayes_factor},
+            {"probability", rounded(cause.probability)},
+            {"log10_bayes_factor", rounded(cause.log10_bayes_factor)},
             {"suspects", suspects}};
   }
 
@@ -86,15 +94,15 @@ class JsonWriter {
     out["runs"] = test.runs;
     out["failures"] = test.failures;
     out["unfinished"] = test.unfinished;
-    out["rate"] = test.rate;
-    out["interval"] = {test.interval.low, test.interval.high};
+    out["rate"] = rounded(test.rate);
+    out["interval"] = {rounded(test.interval.low), rounded(test.interval.high)};
     out["first_failed"] = run(test.first_failed);
     out["last_failed"] = run(test.last_failed);
     out["streaks"] = test.streaks;
     out["longest_streak"] = test.longest_streak;
     out["passes_since"] = test.passes_since;
     out["median_seconds"] = known(test.median_seconds);
-    out["run_seconds"] = test.run_seconds;
+    out["run_seconds"] = rounded(test.run_seconds);
     out["began"] = change(test, test.began);
     out["ended"] = change(test, test.ended);
     out["signatures"] = Json::array();
@@ -111,24 +119,25 @@ class JsonWriter {
     out["causes"] = Json::array();
     for (const auto& each : test.causes) out["causes"].push_back(cause(each));
     out["order_varied"] = test.order_varied;
-    out["time_out_probability"] = test.time_out_probability;
+    out["time_out_probability"] = rounded(test.time_out_probability);
     out["failed_median_seconds"] = known(test.failed_median_seconds);
     out["cleaners"] = Json::array();
     for (const auto& cleaner : test.cleaners)
       out["cleaners"].push_back(
-          {{"test", analysis_.name(cleaner.test)}, {"probability", cleaner.probability}});
+          {{"test", analysis_.name(cleaner.test)}, {"probability", rounded(cleaner.probability)}});
     out["next"] = nullptr;
     if (test.suggestion)
       out["next"] = {{"command", test.suggestion->command},
                      {"expected_probes", std::round(test.suggestion->probes)},
-                     {"expected_seconds", test.suggestion->seconds}};
+                     {"expected_seconds", rounded(test.suggestion->seconds)}};
     return out;
   }
 
   Json group(const FlakyGroup& group) const {
     Json tests = Json::array();
     for (const auto member : group.tests) tests.push_back(test(analysis_.tests[member]));
-    return {{"failed_runs", group.failed_runs}, {"run_seconds", group.run_seconds}, {"tests", tests}};
+    return {
+        {"failed_runs", group.failed_runs}, {"run_seconds", rounded(group.run_seconds)}, {"tests", tests}};
   }
 
   Json interference() const {
@@ -138,7 +147,7 @@ class JsonWriter {
       edges.push_back({{"from", graph.nodes[edge.from].id},
                        {"to", graph.nodes[edge.to].id},
                        {"kind", interference_name(edge.kind)},
-                       {"probability", edge.probability},
+                       {"probability", rounded(edge.probability)},
                        {"confirmed", edge.confirmed}});
     const auto ids = [&](const std::vector<std::size_t>& nodes) {
       Json out = Json::array();

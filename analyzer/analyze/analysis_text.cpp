@@ -96,10 +96,13 @@ class Writer {
     failures(test);
     members(group);
     if (test.suggestion) {
-      fact("next", fmt::format("{}   {}", visible_command(test.suggestion->command),
+      const auto& command = test.suggestion->command;
+      fact("next", fmt::format("{}   {}", visible_command(command),
                                paint("2", fmt::format("# about {:.0f} probes, {}", test.suggestion->probes,
                                                       format_seconds(test.suggestion->seconds)))));
-    } else if (test.state == FlakyState::fixed) {
+      if (visible_command(command) != command)
+        fact("", "(it holds characters that cannot be shown; --json has it as it must be)");
+    } else if (test.judged) {
       fact("next", "nothing: it seems to be mended");
     }
   }

@@ -260,21 +260,25 @@ void split_time_out(FlakyTest& test) {
   test.causes.push_back(std::move(time_out));
 }
 
+/// Prior probability of a cause among those that could be told apart here.
+double prior_of(const FlakyTest& test, Cause wanted) {
+  double possible = 0;
+  for (const auto& cause : test.causes)
+    if (cause.cause != Cause::time_out) possible += priors[static_cast<std::size_t>(cause.cause)];
+  if (wanted == Cause::time_out) return priors[0] / possible * time_out_prior;
+  return priors[static_cast<std::size_t>(wanted)] / possible;
+}
+
+/// The Bayes factor of the first cause against all others together: what the data have made of its odds.
 Strength strength_of(const FlakyTest& test) {
   if (test.causes.empty() || test.failures < 2) return Strength::too_thin;
   const auto& first = test.causes.front();
   if (first.probability < least_probability) return Strength::too_thin;
-  // Against the best of the other explanations, by what the data say rather than the priors.
-  double rival = -1e9;
-  for (const auto& other : test.causes) {
-    const bool same_data = first.cause == Cause::time_out && other.cause == Cause::alone;
-    if (other.cause != first.cause && !same_data) rival = std::max(rival, other.log10_bayes_factor);
-  }
-  const double margin =
-      first.cause == Cause::time_out ? first.log10_bayes_factor : first.log10_bayes_factor - rival;
-  if (margin >= std::log10(150.0)) return Strength::very_strong;
-  if (margin >= std::log10(20.0)) return Strength::strong;
-  if (margin >= std::log10(3.0)) return Strength::positive;
+  const double odds = stats::logit(std::min(first.probability, 1 - 1e-12));
+  const double factor = odds - stats::logit(std::min(prior_of(test, first.cause), 1 - 1e-12));
+  if (factor >= std::log(150.0)) return Strength::very_strong;
+  if (factor >= std::log(20.0)) return Strength::strong;
+  if (factor >= std::log(3.0)) return Strength::positive;
   return Strength::too_thin;
 }
 

@@ -101,6 +101,9 @@ void date(const History& history, FlakyTest& test) {
   } else {
     test.ended = change_in(outcomes, 0, n, false);
     if (test.ended) test.began = change_in(outcomes, 0, test.ended->at, true);
+    // Without the passes before it the end is seen more sharply.
+    if (test.began)
+      if (const auto sharper = change_in(outcomes, test.began->at, n, false)) test.ended = sharper;
   }
   test.regime_first = test.began ? test.began->at : 0;
   test.regime_end = test.ended ? test.ended->at : n;

@@ -42,17 +42,14 @@ std::string render_interference_dot(const Interference& graph) {
       "  rankdir=LR;\n"
       "  node [shape=box, style=\"rounded,filled\", fillcolor=white, fontname=\"Helvetica\"];\n"
       "  edge [fontname=\"Helvetica\", fontsize=10];\n";
-  for (std::size_t c = 0; c < graph.communities.size(); ++c) {
-    const bool boxed = graph.communities[c].size() > 1 && graph.communities.size() > 1;
-    if (boxed)
-      out +=
-          fmt::format("  subgraph cluster_{} {{\n    label=\"community {}\"; color=\"#999999\";\n", c, c + 1);
-    for (const auto n : graph.communities[c]) {
-      const auto& node = graph.nodes[n];
-      out += fmt::format("{}  t{} [label={}, fillcolor=\"{}\"];\n", boxed ? "  " : "", n, quoted(node.id),
-                         node.flaky ? "#f6c6c0" : "#fbe3b0");
-    }
-    if (boxed) out += "  }\n";
+  for (std::size_t n = 0; n < graph.nodes.size(); ++n)
+    out += fmt::format("  t{} [label={}, fillcolor=\"{}\"];\n", n, quoted(graph.nodes[n].id),
+                       graph.nodes[n].flaky ? "#f6c6c0" : "#fbe3b0");
+  for (std::size_t c = 0; c < graph.communities.size() && graph.communities.size() > 1; ++c) {
+    if (graph.communities[c].size() < 2) continue;
+    out += fmt::format("  subgraph cluster_{} {{ label=\"community {}\"; color=\"#999999\";", c, c + 1);
+    for (const auto n : graph.communities[c]) out += fmt::format(" t{};", n);
+    out += " }\n";
   }
   for (const auto& edge : graph.edges)
     out += fmt::format(

@@ -14,6 +14,8 @@ constexpr double box_height = 30;
 constexpr double column_step = 560;
 constexpr double row_step = 46;
 constexpr double community_gap = 34;
+constexpr double backward_offset = 9;
+constexpr double column_bulge = 80;
 constexpr double margin = 24;
 constexpr double header = 64;
 constexpr std::size_t label_characters = 46;
@@ -66,7 +68,7 @@ class Picture {
 
   std::string draw() {
     const double width =
-        std::max(640.0, 2 * margin + 2 * 14 + box_width +
+        std::max(900.0, 2 * margin + 2 * 14 + box_width +
                             column_step * static_cast<double>(std::max<std::size_t>(layout_.columns, 1) - 1));
     const double height = header + 2 * margin + row_step * static_cast<double>(layout_.rows) +
                           community_gap * static_cast<double>(graph_.communities.size());
@@ -113,7 +115,10 @@ class Picture {
           interference_name(kind), x, header - 14, x + 42, header - 10);
       x += 118;
     }
-    out_ += fmt::format("<text x=\"{:.0f}\" y=\"{:.0f}\">bold: confirmed</text>\n", x, header - 10);
+    out_ += fmt::format(
+        "<text x=\"{:.0f}\" y=\"{:.0f}\">bold: confirmed by a bisection; dashed: suspected; red box: "
+        "flaky</text>\n",
+        x, header - 10);
   }
 
   void box(std::size_t community, double width) {
@@ -126,19 +131,29 @@ class Picture {
         width - 2 * margin, row_step * static_cast<double>(place.rows) + 8);
   }
 
-  /// From the right side of one box to the left side of the other; along the right sides where the other does
-  /// not stand further right.
+  /// From the right side of one box to the left side of the other. Backwards, the other way round and a
+  /// little lower, so that two edges between the same tests do not lie on each other; within a column, from
+  /// right side to right side.
   void ends(const InterferenceEdge& edge, Point& from, Point& to, double& bend_from, double& bend_to) const {
     from = corner(edge.from);
     to = corner(edge.to);
-    const bool forward = to.x > from.x;
-    from.x += box_width;
     from.y += box_height / 2;
     to.y += box_height / 2;
-    if (!forward) to.x += box_width;
-    const double reach = forward ? (to.x - from.x) * 0.5 : 70;
-    bend_from = from.x + reach;
-    bend_to = forward ? to.x - reach : to.x + reach;
+    if (to.x > from.x) {
+      from.x += box_width;
+      bend_from = from.x + (to.x - from.x) / 2;
+      bend_to = to.x - (to.x - from.x) / 2;
+    } else if (to.x < from.x) {
+      to.x += box_width;
+      from.y += backward_offset;
+      to.y += backward_offset;
+      bend_from = from.x - (from.x - to.x) / 2;
+      bend_to = to.x + (from.x - to.x) / 2;
+    } else {
+      from.x += box_width;
+      to.x += box_width;
+      bend_from = bend_to = from.x + column_bulge;
+    }
   }
 
   void draw_edge(const InterferenceEdge& edge) {

@@ -40,8 +40,12 @@ std::string regex_quote(const std::string& text) {
 
 Suggestion suggest_bisection(const History& history, const FlakyTest& test, const std::string& prefix) {
   const Execution* failure = nullptr;
-  for (std::size_t e = test.regime_first; e < test.regime_end; ++e)
-    if (history.results[test.executions[e].result].failed()) failure = &test.executions[e];
+  double failures = 0;
+  for (std::size_t e = test.regime_first; e < test.regime_end; ++e) {
+    if (!history.results[test.executions[e].result].failed()) continue;
+    failure = &test.executions[e];
+    failures += 1;
+  }
   Suggestion suggestion;
   const auto& process = history.processes[failure->process];
   suggestion.command = prefix + " --run-id " + std::to_string(history.runs[failure->run].id);
@@ -64,7 +68,7 @@ Suggestion suggest_bisection(const History& history, const FlakyTest& test, cons
   const bool alone = test.causes.empty() || (test.causes.front().cause != Cause::polluter &&
                                              test.causes.front().cause != Cause::state_setter);
   // Under a cause the rate is that of the runs in which it was present.
-  double rate = static_cast<double>(test.failures) / static_cast<double>(test.executions.size());
+  double rate = failures / static_cast<double>(test.regime_end - test.regime_first);
   if (!alone && !test.causes.front().suspects.empty()) {
     const auto& suspect = test.causes.front().suspects.front();
     rate = (static_cast<double>(suspect.failures_with) + 0.5) / (static_cast<double>(suspect.runs_with) + 1);
