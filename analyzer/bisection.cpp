@@ -109,6 +109,12 @@ struct Gathered {
   std::uint64_t reordered = 0;
 };
 
+/// The engine's evidence.
+struct Seen {
+  bisect::Observation observation;
+  std::uint64_t beside = 0;
+};
+
 void gather(Gathered& gathered, const StoredObservation& stored) {
   const auto& observation = stored.observation;
   if (observation.source != Source::probe) return;
@@ -206,7 +212,8 @@ int run_bisection(Bisection& bisection) {
       [](const StoredObservation& stored) { return stored.observation.source == Source::probe; }));
   const auto engine_options = make_engine_options(bisection, earlier_probes);
   Engine engine(make_problem(bisection), engine_options);
-  std::vector<bisect::Observation> seen;
+  std::vector<Seen> seen;
+  InterferenceGuard guard;
   Gathered gathered;
   Report report;
   report.victim = facts.victim;
@@ -220,6 +227,10 @@ int run_bisection(Bisection& bisection) {
   report.seed = options.seed;
   report.warnings = facts.warnings;
   report.version = FLAKEBISECT_VERSION;
+  if (bisection.one_at_a_time) {
+    report.warnings.emplace_back(
+        "probes that ran at the same time were found to disturb each other: only those that ran alone count");
+  }
 
   const auto step = [&] {
     add_posterior_step(report, gathered.probes.size(), engine.leading(leaders_shown));
@@ -236,14 +247,16 @@ int run_bisection(Bisection& bisection) {
         stored.version = FLAKEBISECT_VERSION;
         bisection.store->add(bisection.session, stored);
         engine.observe(observation);
-        seen.push_back(observation);
+        seen.push_back({observation, 0});
       }
     }
   } else {
     for (const auto& stored : bisection.earlier) {
-      engine.observe(stored.observation);
-      seen.push_back(stored.observation);
       gather(gathered, stored);
+      if (bisection.one_at_a_time && stored.beside != 0) continue;
+      engine.observe(stored.observation);
+      guard.observe(stored.observation, stored.beside);
+      seen.push_back({stored.observation, stored.beside});
     }
   }
   step();
@@ -256,6 +269,7 @@ int run_bisection(Bisection& bisection) {
   LoopSettings settings;
   settings.candidates = facts.candidates;
   settings.victim = facts.victim;
+  settings.one_at_a_time = bisection.one_at_a_time;
   settings.hang_is_failure = facts.victim_status == "unfinished";
   if (options.budget_seconds) {
     const std::chrono::duration<double> gone = std::chrono::steady_clock::now() - bisection.began;
@@ -275,8 +289,10 @@ int run_bisection(Bisection& bisection) {
 
   LoopHooks hooks;
   hooks.classify = classify;
-  hooks.record = [&](const bisect::Probe& probe, const bisect::ProbeResult& result,
-                     const Classified& classified, const bisect::Observation& observation) {
+  hooks.record = [&](const ProbeFacts& facts_of_probe, const bisect::Observation& observation) {
+    const auto& probe = facts_of_probe.probe;
+    const auto& result = facts_of_probe.result;
+    const auto& classified = facts_of_probe.classified;
     StoredObservation stored;
     stored.observation = observation;
     stored.asked = probe.subset;
@@ -287,9 +303,10 @@ int run_bisection(Bisection& bisection) {
     stored.victim_seconds = result.victim_seconds.value_or(-1);
     stored.made_at = now_seconds();
     stored.runner = bisection.runner_name;
+    stored.beside = facts_of_probe.beside;
     stored.version = FLAKEBISECT_VERSION;
     bisection.store->add(bisection.session, stored);
-    seen.push_back(observation);
+    if (!bisection.one_at_a_time || stored.beside == 0) seen.push_back({observation, stored.beside});
     gather(gathered, stored);
     if (options.common.verbose) {
       view.clear();
@@ -302,6 +319,19 @@ int run_bisection(Bisection& bisection) {
                    format_seconds(result.wall_seconds).c_str(),
                    result.void_reason.empty() ? "" : (": " + result.void_reason).c_str());
     }
+  };
+  hooks.interference = [&](const std::string& sentence) {
+    bisection.store->set_one_at_a_time(bisection.session);
+    bisection.one_at_a_time = true;
+    std::erase_if(seen, [](const Seen& one) { return one.beside != 0; });
+    Engine fresh(make_problem(bisection), make_engine_options(bisection, gathered.probes.size()));
+    for (const auto& one : seen) fresh.observe(one.observation);
+    view.clear();
+    const auto warning =
+        sentence + ". From there on one probe ran at a time, and those that ran beside others do not count";
+    std::fprintf(stderr, "warning: %s\n", warning.c_str());
+    report.warnings.push_back(warning);
+    return fresh;
   };
   std::uint64_t stepped = 0;
   hooks.tick = [&](const LoopStatus& status) {
@@ -318,7 +348,7 @@ int run_bisection(Bisection& bisection) {
   };
   LoopResult loop;
   try {
-    loop = run_probe_loop(engine, bisection.runners, settings, hooks, stop.number);
+    loop = run_probe_loop(engine, bisection.runners, settings, hooks, stop.number, std::move(guard));
   } catch (...) {
     view.clear();
     try {
@@ -339,14 +369,24 @@ int run_bisection(Bisection& bisection) {
       gathered.probes.size() > gathered.voids) {
     verdict.kind = Kind::not_reproduced;
   }
+  if (loop.unchecked) {
+    verdict.kind = Kind::inconclusive;
+    verdict.confirmed = false;
+  }
   // An interrupted search has not looked long enough to say so.
   if (loop.end == LoopEnd::stopped && verdict.kind == Kind::not_reproduced && !engine.done())
     verdict.kind = Kind::inconclusive;
   fill_verdict(report, verdict, options.confidence);
   report.verdict.abstains = why_no_verdict(bisection, loop, verdict);
-  if (verdict.kind == Kind::inconclusive && loop.end != LoopEnd::finished) {
-    bisect::ForecastInput input{make_problem(bisection), engine_options, std::move(seen), options.jobs,
-                                options.seed};
+  if (verdict.kind == Kind::not_reproduced && loop.end != LoopEnd::finished)
+    report.verdict.abstains = fmt::format("The failure did not come back in {} probes.", gathered.probes.size());
+  if (!report.verdict.abstains.empty() && loop.end != LoopEnd::finished) {
+    bisect::ForecastInput input;
+    input.problem = make_problem(bisection);
+    input.options = engine_options;
+    for (const auto& one : seen) input.seen.push_back(one.observation);
+    input.jobs = bisection.one_at_a_time ? 1 : options.jobs;
+    input.seed = options.seed;
     report.forecast = make_forecast(
         input, std::chrono::duration<double>(std::chrono::steady_clock::now() - bisection.began).count(),
         forecast_limit_seconds(options, loop.end));

@@ -25,6 +25,7 @@ struct Bisection {
   std::int64_t session = 0;
   /// When the command began: the budget counts from here, listing the tests included.
   std::chrono::steady_clock::time_point began = std::chrono::steady_clock::now();
+  bool one_at_a_time = false;              ///< of a resumed session in which interference was found
   std::vector<StoredObservation> earlier;  ///< of a resumed session: history and probes, as stored
 };
 

@@ -282,6 +282,7 @@ int command_resume(const Arguments& args) {
   bisection.store = &store;
   bisection.session = *id;
   bisection.earlier = store.observations(*id);
+  bisection.one_at_a_time = info->one_at_a_time;
   return run_bisection(bisection);
 }
 

@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "analyzer/interference.h"
 #include "bisect/engine.h"
 #include "bisect/runner.h"
 
@@ -28,6 +29,7 @@ struct SlotStatus {
   std::size_t tests = 0;  ///< before the victim
   double running_seconds = 0;
   bisect::Purpose purpose = bisect::Purpose::search;
+  bool resting = false;  ///< its machine was lost a moment ago
 };
 
 struct LoopStatus {
@@ -48,6 +50,21 @@ struct LoopSettings {
   std::uint64_t max_probes = 0;          ///< 0: no limit
   std::uint64_t give_up_after_voids =
       12;  ///< this many void probes in a row and nothing else: the tests cannot be run
+  /// Interference between probes was found before: only one at a time.
+  bool one_at_a_time = false;
+  /// A slot whose machine was lost (ProbeResult::lost) rests so long, twice as long each time in a row; the
+  /// others go on. Where every slot was lost three times in a row, the loop gives up.
+  double rest_seconds = 15;
+  bool slots_may_fail = false;  ///< CannotRun from one of several slots is taken for a lost machine
+};
+
+/// A probe's result and where it came from.
+struct ProbeFacts {
+  const bisect::Probe& probe;
+  const bisect::ProbeResult& result;
+  const Classified& classified;
+  std::uint64_t beside = 0;  ///< other probes of this search that ran at the same time, at the most
+  std::size_t slot = 0;
 };
 
 /// The loop's seams. All are called from the thread that called run_probe_loop().
@@ -55,9 +72,12 @@ struct LoopHooks {
   /// Required. Outcome and signature of a result that is not void.
   std::function<Classified(const bisect::ProbeResult&)> classify;
   /// Keeps the observation (on disk) before the engine and the next probe see it.
-  std::function<void(const bisect::Probe&, const bisect::ProbeResult&, const Classified&,
-                     const bisect::Observation&)>
-      record;
+  std::function<void(const ProbeFacts&, const bisect::Observation&)> record;
+  /// Probes at once disturb each other (the sentence says how). Gives the engine to go on with, which knows
+  /// only the probes that ran alone. Without this hook interference is not looked for.
+  std::function<bisect::Engine(const std::string&)> interference;
+  /// A slot's machine was lost; it rests so many seconds.
+  std::function<void(std::size_t slot, const std::string& reason, double rest_seconds)> lost;
   /// About ten times a second, and after each result.
   std::function<void(const LoopStatus&)> tick;
 };
@@ -71,13 +91,17 @@ enum class LoopEnd {
 
 struct LoopResult {
   LoopEnd end = LoopEnd::finished;
+  /// The engine has a verdict, but its reproduction has not failed yet with nothing beside it: not to be
+  /// given.
+  bool unchecked = false;
   LoopStatus status;
 };
 
 /// Runs until the engine is done, a limit ends it, or `stop` becomes non-zero. One probe at a time on each
-/// runner. Probes still running at the end are cancelled and not counted. Throws what a runner throws
-/// (CannotRun), and CannotRun where every probe is void.
+/// runner. Probes still running at the end are cancelled and not counted. `guard` has seen the probes of the
+/// session's earlier lives. Throws what a runner throws (CannotRun), and CannotRun where every probe is void.
 LoopResult run_probe_loop(bisect::Engine& engine, const std::vector<std::unique_ptr<bisect::Runner>>& runners,
-                          const LoopSettings& settings, const LoopHooks& hooks, const std::atomic<int>& stop);
+                          const LoopSettings& settings, const LoopHooks& hooks, const std::atomic<int>& stop,
+                          InterferenceGuard guard = {});
 
 }  // namespace flakebisect::analyzer

@@ -38,6 +38,7 @@ struct TestRun {
 struct ProbeResult {
   VictimEnd end = VictimEnd::void_probe;
   std::string void_reason;   ///< one sentence, where end is void_probe
+  bool lost = false;         ///< void because the machine it ran on was lost, or could not be reached
   std::vector<TestRun> ran;  ///< what ran before the victim in the order it ran, read from the results
   std::optional<double> victim_seconds;
   std::string traceback;             ///< the victim's failure details as text; empty where it passed

@@ -1,7 +1,10 @@
 #include <algorithm>
+#include <atomic>
 #include <catch2/catch.hpp>
+#include <chrono>
 #include <functional>
 #include <memory>
+#include <thread>
 
 #include "analyzer/probe_loop.h"
 
@@ -78,8 +81,10 @@ TEST_CASE("the loop finds a polluter on one slot and on several, and records wha
   std::uint64_t recorded = 0;
   std::uint64_t failures = 0;
   auto hooks = hooks_of();
-  hooks.record = [&](const Probe& probe, const ProbeResult&, const Classified& classified,
-                     const Observation& seen) {
+  hooks.record = [&](const ProbeFacts& facts, const Observation& seen) {
+    const auto& probe = facts.probe;
+    const auto& classified = facts.classified;
+    CHECK(facts.beside < jobs);
     ++recorded;
     failures += classified.outcome == Outcome::fail;
     CHECK(seen.ran == probe.subset);
@@ -108,7 +113,7 @@ TEST_CASE("what really ran is the evidence, without repeats and strangers") {
   auto settings = settings_of(3);
   settings.max_probes = 1;
   auto hooks = hooks_of();
-  hooks.record = [](const Probe&, const ProbeResult&, const Classified&, const Observation& seen) {
+  hooks.record = [](const ProbeFacts&, const Observation& seen) {
     CHECK(seen.ran == std::vector<TestIndex>{2, 0});
   };
   const std::atomic<int> stop{0};
@@ -160,4 +165,165 @@ TEST_CASE("what a runner throws comes out of the loop, the other slots ended") {
   });
   const std::atomic<int> stop{0};
   CHECK_THROWS_AS(run_probe_loop(engine, runners, settings_of(3), hooks_of(), stop), CannotRun);
+}
+
+namespace {
+
+/// Counts the probes that run at the same time, over all slots.
+struct Company {
+  std::atomic<int> running{0};
+  std::atomic<int> most{0};
+};
+
+/// Probes that overlap get in each other's way, as the formula of the test says; each lasts until all slots
+/// that are to be busy are so, or a little while.
+ScriptedRunner::Formula crowded(Company& company, std::size_t jobs,
+                                const std::function<ProbeResult(const ProbeRequest&, bool crowd)>& formula) {
+  return [&company, jobs, formula](const ProbeRequest& request, const std::atomic<bool>& cancel) {
+    ++company.running;
+    bool crowd = false;
+    for (int i = 0; i < 20 && !cancel; ++i) {
+      crowd = crowd || company.running.load() > 1;
+      if (crowd && company.running.load() >= static_cast<int>(jobs)) break;
+      std::this_thread::sleep_for(std::chrono::microseconds(200));
+    }
+    company.most = std::max(company.most.load(), company.running.load());
+    auto result = formula(request, crowd);
+    --company.running;
+    return result;
+  };
+}
+
+}  // namespace
+
+TEST_CASE(
+    "a failure that only probes beside others show is no verdict: the loop goes on with one at a time") {
+  auto engine = engine_of(20);
+  Company company;
+  // A shared port: beside others the victim fails; alone it fails after t7 only.
+  const auto runners = slots(4, crowded(company, 4, [](const ProbeRequest& request, bool crowd) {
+                               ProbeResult result;
+                               const bool fails = crowd || has(request.before, "t7");
+                               result.end = fails ? VictimEnd::fail : VictimEnd::pass;
+                               return result;
+                             }));
+  std::vector<std::pair<Observation, std::uint64_t>> seen;
+  std::string found;
+  auto hooks = hooks_of();
+  hooks.record = [&](const ProbeFacts& facts, const Observation& one) {
+    seen.emplace_back(one, facts.beside);
+  };
+  hooks.interference = [&](const std::string& sentence) {
+    found = sentence;
+    auto fresh = engine_of(20);
+    for (const auto& [one, beside] : seen) {
+      if (beside == 0) fresh.observe(one);
+    }
+    return fresh;
+  };
+  const std::atomic<int> stop{0};
+  const auto loop = run_probe_loop(engine, runners, settings_of(20), hooks, stop);
+  CHECK_THAT(found, Catch::Contains("disturb each other") && Catch::Contains("alone"));
+  CHECK(loop.end == LoopEnd::finished);
+  CHECK(engine.verdict().kind == Kind::polluter);
+  CHECK(engine.verdict().tests == std::vector<TestIndex>{7});
+}
+
+TEST_CASE("odd results among others are compared with the same list alone") {
+  auto engine = engine_of(20);
+  Company company;
+  const auto runners = slots(4, crowded(company, 4, [](const ProbeRequest& request, bool crowd) {
+                               ProbeResult result;
+                               result.end = has(request.before, "t7") ? VictimEnd::fail : VictimEnd::pass;
+                               if (crowd) {
+                                 result.end = VictimEnd::void_probe;
+                                 result.void_reason = "address in use";
+                               }
+                               return result;
+                             }));
+  std::string found;
+  auto hooks = hooks_of();
+  hooks.interference = [&](const std::string& sentence) {
+    found = sentence;
+    return engine_of(20);
+  };
+  auto settings = settings_of(20);
+  settings.give_up_after_voids = 1000;
+  const std::atomic<int> stop{0};
+  run_probe_loop(engine, runners, settings, hooks, stop);
+  CHECK_THAT(found, Catch::Contains("gave no result in 8 of 8") && Catch::Contains("0 of 8 alone"));
+  CHECK(engine.verdict().tests == std::vector<TestIndex>{7});
+}
+
+TEST_CASE("without interference the reproduction fails alone once, and the slots stay busy") {
+  auto engine = engine_of(20);
+  Company company;
+  const auto runners = slots(4, crowded(company, 4, [](const ProbeRequest& request, bool) {
+                               ProbeResult result;
+                               result.end = has(request.before, "t7") ? VictimEnd::fail : VictimEnd::pass;
+                               return result;
+                             }));
+  std::uint64_t alone_failures = 0;
+  auto hooks = hooks_of();
+  hooks.record = [&](const ProbeFacts& facts, const Observation& one) {
+    if (facts.beside == 0 && one.outcome == Outcome::fail) ++alone_failures;
+  };
+  hooks.interference = [&](const std::string& sentence) {
+    FAIL(sentence);
+    return engine_of(20);
+  };
+  const std::atomic<int> stop{0};
+  run_probe_loop(engine, runners, settings_of(20), hooks, stop);
+  CHECK(alone_failures >= 1);
+  CHECK(company.most.load() == 4);
+  CHECK(engine.verdict().tests == std::vector<TestIndex>{7});
+}
+
+TEST_CASE("a lost machine's probe is void, its slot rests, and the others go on") {
+  auto engine = engine_of(20);
+  std::atomic<bool> node3_tried{false};
+  const auto good = [&](const ProbeRequest& request, const std::atomic<bool>& cancel) {
+    while (!node3_tried && !cancel) std::this_thread::sleep_for(std::chrono::microseconds(200));
+    ProbeResult result;
+    result.end = has(request.before, "t7") ? VictimEnd::fail : VictimEnd::pass;
+    return result;
+  };
+  const bool throws = GENERATE(false, true);
+  auto runners = slots(2, good);
+  runners.push_back(std::make_unique<ScriptedRunner>([&](const ProbeRequest&, const std::atomic<bool>&) {
+    node3_tried = true;
+    if (throws) throw CannotRun("no route to node3");
+    ProbeResult result;
+    result.void_reason = "the connection to node3 was lost";
+    result.lost = true;
+    return result;
+  }));
+  auto settings = settings_of(20);
+  settings.slots_may_fail = true;
+  settings.rest_seconds = 1000;
+  std::size_t lost = 0;
+  auto hooks = hooks_of();
+  hooks.lost = [&](std::size_t slot, const std::string& reason, double rest) {
+    ++lost;
+    CHECK(slot == 2);
+    CHECK(rest == 600);
+    CHECK_THAT(reason, Catch::Contains("node3"));
+  };
+  const std::atomic<int> stop{0};
+  const auto loop = run_probe_loop(engine, runners, settings, hooks, stop);
+  CHECK(lost == 1);
+  CHECK(loop.status.voids == (throws ? 0 : 1));
+  CHECK(engine.verdict().tests == std::vector<TestIndex>{7});
+}
+
+TEST_CASE("where every machine is lost again and again, the loop gives up with the reason") {
+  auto engine = engine_of(3);
+  const auto runners = slots(2, [](const ProbeRequest&, const std::atomic<bool>&) -> ProbeResult {
+    throw CannotRun("no route to any node");
+  });
+  auto settings = settings_of(3);
+  settings.slots_may_fail = true;
+  settings.rest_seconds = 0;
+  const std::atomic<int> stop{0};
+  CHECK_THROWS_WITH(run_probe_loop(engine, runners, settings, hooks_of(), stop), Catch::Contains("no route"));
 }
