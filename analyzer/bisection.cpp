@@ -11,7 +11,6 @@
 
 #include "analyzer/exit_status.h"
 #include "analyzer/forecast_words.h"
-#include "analyzer/process_remark.h"
 #include "analyzer/report_json.h"
 #include "analyzer/report_text.h"
 #include "analyzer/report_writer.h"
@@ -377,7 +376,6 @@ int run_bisection(Bisection& bisection) {
   // An interrupted search has not looked long enough to say so.
   if (loop.end == LoopEnd::stopped && verdict.kind == Kind::not_reproduced && !engine.done())
     verdict.kind = Kind::inconclusive;
-  if (auto remark = process_remark(seen, verdict)) verdict.remarks.push_back(std::move(*remark));
   fill_verdict(report, verdict, options.confidence);
   report.verdict.abstains = why_no_verdict(bisection, loop, verdict);
   if (verdict.kind == Kind::not_reproduced && loop.end != LoopEnd::finished)

@@ -146,6 +146,7 @@ void Engine::State::observe(const Observation& observation) {
   const bool failed = observation.outcome == Outcome::fail;
   if (observation.source == Source::probe) {
     learn_overhead(observation);
+    processes.add(observation);
     // The bets are what the posterior predicted before this outcome.
     if (is_alone(observation.ran)) fails_alone.observe(failed);
     if (target && target->kind != Kind::self && as_asked && observation.purpose != Purpose::search) {
@@ -159,8 +160,7 @@ void Engine::State::observe(const Observation& observation) {
   if (known) in_flight.erase(pending);
   double weight = std::min(observation.weight, 1.0);
   if (observation.source == Source::probe && observation.process != 0) {
-    ProcessRuns& process = runs_in_process[observation.process];
-    shared_processes = shared_processes || process.runs > 0;
+    stats::ProcessRuns& process = runs_in_process[observation.process];
     weight *= weight_in_process(process.runs++, process.failures, failed);
     process.failures += failed ? 1 : 0;
   }
@@ -190,7 +190,7 @@ std::optional<Probe> Engine::next_probe() {
   // 'Self' is confirmed by the victim alone, which the search runs anyway while that tells most.
   const double confirm_at = top.kind == Kind::self ? state.options.confidence : confirm_from;
   if (top.kind != Kind::not_reproduced && top.probability >= confirm_at &&
-      state.log_e(top) < state.log_e_needed())
+      (state.log_e(top) < state.log_e_needed() || !state.seen_enough(top)))
     return state.confirm(top);
   const Choice choice = choose_probe(state.problem, state.weights_with_pending(), state.options.count_probes,
                                      stats::Rng(state.options.seed, state.next_id));

@@ -33,7 +33,12 @@ double Engine::State::probability_needed(const Answer&) const {
 
 bool Engine::State::settled() {
   const Answer& top = best();
-  return top.probability >= probability_needed(top) && log_e(top) >= log_e_needed();
+  return top.probability >= probability_needed(top) && log_e(top) >= log_e_needed() && seen_enough(top);
+}
+
+bool Engine::State::seen_enough(const Answer& answer) const {
+  if (answer.kind == Kind::self && evidence.arm({}).probe_failures < least_failures_alone) return false;
+  return processes.enough_for(answer.kind, answer.tests);
 }
 
 std::vector<TestIndex> Engine::State::full_list() const {

@@ -10,6 +10,7 @@
 #include "bisect/engine.h"
 #include "bisect/engine_evidence.h"
 #include "bisect/engine_posterior.h"
+#include "bisect/engine_processes.h"
 #include "bisect/engine_select.h"
 #include "stats/e_value.h"
 
@@ -48,17 +49,15 @@ inline constexpr double treatment_probability = 0.5;
 /// Confirmation of the leading answer starts at this posterior probability.
 inline constexpr double confirm_from = 0.75;
 
+/// 'Fails alone' must have been seen so often: one failure is an accident.
+inline constexpr std::uint64_t least_failures_alone = 2;
+
 /// Runs that share a process are taken to be correlated so much: the mean of the field.
 inline constexpr double assumed_correlation = 0.05;
 
 /// What the next run of a process is worth that has served `runs` already, `failures` of which failed: the
 /// weights that make independent runs as likely as a Beta-distributed rate of each process would.
 double weight_in_process(std::uint64_t runs, std::uint64_t failures, bool failed);
-
-/// Usable probes that one process served.
-struct ProcessRuns {
-  std::uint64_t runs = 0, failures = 0;
-};
 
 struct Engine::State {
   State(Problem problem_, EngineOptions options_);
@@ -77,6 +76,8 @@ struct Engine::State {
   /// The posterior probability at which `answer` may be given.
   double probability_needed(const Answer& answer) const;
   bool settled();
+  /// Whether the reproduction failed often enough, and in enough processes, for a verdict.
+  bool seen_enough(const Answer& answer) const;
   Probe issue(std::vector<TestIndex> subset, Purpose purpose, std::optional<Answer> target);
   /// The probe that confirms `answer`.
   Probe confirm(const Answer& answer);
@@ -108,8 +109,8 @@ struct Engine::State {
   std::uint64_t void_probes = 0;
   std::uint64_t other_failures = 0;
   bool waiting = false;
-  std::map<std::uint64_t, ProcessRuns> runs_in_process;
-  bool shared_processes = false;
+  std::map<std::uint64_t, stats::ProcessRuns> runs_in_process;
+  ProcessEvidence processes;
 };
 
 }  // namespace flakebisect::bisect

@@ -96,9 +96,7 @@ Verdict Engine::State::verdict() {
     if (w.amplified.weight.sum() > w.self)
       verdict.remarks.emplace_back("fails alone, and more often after some of the other tests");
   }
-  if (shared_processes)
-    verdict.remarks.emplace_back(
-        "some probes shared a process: they were counted for less, as runs of one process may be alike");
+  if (auto remark = processes.remark(top.kind, top.tests)) verdict.remarks.push_back(std::move(*remark));
   if (options.find_all && final && top.kind == Kind::polluter)
     verdict.remarks.emplace_back(
         "further polluters were not looked for: leave this one out and search again");

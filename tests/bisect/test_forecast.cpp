@@ -54,7 +54,9 @@ TEST_CASE("the same seed gives the same forecast, several slots a shorter one, s
   CHECK(*forecast(parallel, never).median_seconds < *one.median_seconds);
   auto slow = input;
   for (auto& observation : slow.seen) observation.seconds *= 3;
-  CHECK(*forecast(slow, never).median_seconds == Approx(3 * *one.median_seconds));
+  // Not exactly three times: the slower probes are taken for a longer start-up, and larger subsets are
+  // chosen.
+  CHECK(*forecast(slow, never).median_seconds == Approx(3 * *one.median_seconds).epsilon(0.2));
 }
 
 TEST_CASE("a forecast without time is none, and what it had to stop is counted") {

@@ -1,0 +1,92 @@
+#include "bisect/engine_processes.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+
+namespace flakebisect::bisect {
+
+namespace {
+
+constexpr double kPrior = 0.1;        ///< that the outcome varies by process
+constexpr double kSureEnough = 0.95;  ///< to say that it does
+constexpr std::size_t kLeastProcesses = 3;
+constexpr std::uint64_t kEnoughRuns =
+    80;  ///< after so many, a verdict no longer waits for the question to be settled
+
+bool failure_possible(const std::vector<TestIndex>& ran, Kind kind, const std::vector<TestIndex>& tests) {
+  const auto has = [&](TestIndex test) { return std::find(ran.begin(), ran.end(), test) != ran.end(); };
+  if (kind == Kind::brittle) return std::none_of(tests.begin(), tests.end(), has);
+  return std::all_of(tests.begin(), tests.end(), has);
+}
+
+}  // namespace
+
+void ProcessEvidence::add(const Observation& observation) {
+  if (observation.source != Source::probe) return;
+  const bool failed = observation.outcome == Outcome::fail;
+  if (!failed && observation.outcome != Outcome::pass) return;
+  if (observation.process != 0) {
+    const auto place = std::lower_bound(processes_.begin(), processes_.end(), observation.process);
+    if (place != processes_.end() && *place == observation.process) {
+      shared_ = true;
+    } else {
+      processes_.insert(place, observation.process);
+    }
+  }
+  runs_.push_back({observation.ran, observation.process, failed});
+}
+
+ProcessSummary ProcessEvidence::summary(Kind kind, const std::vector<TestIndex>& tests) const {
+  ProcessSummary summary;
+  std::map<std::uint64_t, stats::ProcessRuns> shared;
+  for (const Run& run : runs_) {
+    if (!failure_possible(run.ran, kind, tests)) continue;
+    ++summary.runs;
+    if (run.process == 0) {
+      summary.processes.push_back({1, run.failed ? 1U : 0U});
+      continue;
+    }
+    stats::ProcessRuns& process = shared[run.process];
+    ++process.runs;
+    if (run.failed) ++process.failures;
+  }
+  for (const auto& [process, runs] : shared) summary.processes.push_back(runs);
+  summary.spread = stats::process_spread(summary.processes, kPrior);
+  return summary;
+}
+
+bool ProcessEvidence::enough_for(Kind kind, const std::vector<TestIndex>& tests) const {
+  // A leak's rate varies with how much ran; what was never seen has no rate.
+  if (!shared_ || kind == Kind::cumulative || kind == Kind::not_reproduced) return true;
+  const ProcessSummary seen = summary(kind, tests);
+  if (seen.processes.size() < kLeastProcesses) return false;
+  return seen.runs >= kEnoughRuns || seen.spread.probability >= kSureEnough ||
+         seen.spread.probability <= kPrior * 1.001;
+}
+
+std::optional<std::string> ProcessEvidence::remark(Kind kind, const std::vector<TestIndex>& tests) const {
+  if (!shared_ || kind == Kind::cumulative || kind == Kind::not_reproduced) return std::nullopt;
+  const ProcessSummary seen = summary(kind, tests);
+  const std::size_t count = seen.processes.size();
+  if (seen.spread.probability >= kSureEnough) {
+    const auto failing = static_cast<std::size_t>(
+        std::count_if(seen.processes.begin(), seen.processes.end(),
+                      [](const stats::ProcessRuns& one) { return 2 * one.failures > one.runs; }));
+    return fmt::format(
+        "the outcome varies by process (probability {:.3g} %, intra-process correlation {:.2g}): it failed "
+        "in most runs "
+        "of {} of {} processes, and in few or none of the others; look for what is fixed when a process "
+        "starts, such as "
+        "the hash seed (PYTHONHASHSEED), state made at import, ports",
+        100 * std::min(seen.spread.probability, 0.999), seen.spread.correlation, failing, count);
+  }
+  if (seen.spread.probability > kPrior * 1.001 || count < kLeastProcesses)
+    return "some probes shared a process, and too few processes were seen to tell whether the outcome varies "
+           "by process";
+  return fmt::format("the runs of one process agree no more with each other than with those of the other {}",
+                     count - 1);
+}
+
+}  // namespace flakebisect::bisect

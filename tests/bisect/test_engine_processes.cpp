@@ -1,0 +1,111 @@
+#include "bisect/engine_processes.h"
+
+#include <catch2/catch.hpp>
+#include <cstdint>
+#include <utility>
+#include <vector>
+
+#include "bisect/engine.h"
+
+using namespace flakebisect::bisect;
+
+namespace {
+
+Observation seen(std::uint64_t process, bool failed, std::vector<TestIndex> ran = {}) {
+  Observation observation;
+  observation.process = process;
+  observation.outcome = failed ? Outcome::fail : Outcome::pass;
+  observation.ran = std::move(ran);
+  return observation;
+}
+
+/// Asks the engine for probes until it is done; `fails` decides from the subset and the process's number. A
+/// process serves `quota` probes.
+template <typename Fails>
+Verdict search(std::size_t candidates, std::uint64_t quota, Fails fails) {
+  Problem problem;
+  problem.candidates.assign(candidates, Candidate{0.01});
+  problem.startup_seconds = 0.03;
+  EngineOptions options;
+  options.max_probes = 2000;
+  Engine engine(problem, options);
+  std::uint64_t number = 0;
+  while (const auto probe = engine.next_probe()) {
+    const std::uint64_t process = 1 + number++ / quota;
+    Observation observation = seen(process, fails(probe->subset, process), probe->subset);
+    observation.purpose = probe->purpose;
+    observation.probe_id = probe->id;
+    observation.seconds = 0.03;
+    engine.observe(observation);
+  }
+  REQUIRE(engine.done());
+  return engine.verdict();
+}
+
+}  // namespace
+
+TEST_CASE("a failure that belongs to some processes is said to vary by process", "[engine][processes]") {
+  ProcessEvidence evidence;
+  CHECK(evidence.enough_for(Kind::self, {}));
+  for (std::uint64_t process = 1; process <= 5; ++process)
+    for (int run = 0; run < 6; ++run) evidence.add(seen(process, process % 2 == 0));
+  const auto remark = evidence.remark(Kind::self, {});
+  REQUIRE(remark);
+  CHECK_THAT(*remark, Catch::Matchers::Contains("varies by process"));
+  CHECK_THAT(*remark, Catch::Matchers::Contains("2 of 5 processes"));
+  CHECK(evidence.enough_for(Kind::self, {}));
+}
+
+TEST_CASE("processes of their own and history say nothing about processes", "[engine][processes]") {
+  ProcessEvidence evidence;
+  for (int run = 0; run < 30; ++run) {
+    evidence.add(seen(0, run % 2 == 0));
+    Observation history = seen(7, true);
+    history.source = Source::history;
+    evidence.add(history);
+  }
+  CHECK_FALSE(evidence.shared());
+  CHECK_FALSE(evidence.remark(Kind::self, {}));
+  CHECK(evidence.summary(Kind::self, {}).runs == 30);
+}
+
+TEST_CASE("what the answer explains is no spread between processes", "[engine][processes]") {
+  // Test 7 ran in the probes of two processes only; where it ran, the victim failed.
+  ProcessEvidence evidence;
+  for (std::uint64_t process = 1; process <= 5; ++process)
+    for (int run = 0; run < 6; ++run)
+      evidence.add(process % 2 == 0 ? seen(process, true, {3, 7}) : seen(process, false, {3}));
+  CHECK(evidence.summary(Kind::polluter, {7}).processes.size() == 2);
+  CHECK(evidence.summary(Kind::polluter, {7}).spread.probability < 0.2);
+  CHECK_FALSE(evidence.enough_for(Kind::polluter, {7}));  // two processes are too few
+  CHECK(evidence.summary(Kind::polluter, {3}).spread.probability > 0.95);
+  CHECK(evidence.summary(Kind::brittle, {7}).runs == 18);
+}
+
+TEST_CASE("a victim whose failure is fixed when a process starts fails on its own", "[engine][processes]") {
+  const auto seed_fails = [](const std::vector<TestIndex>&, std::uint64_t process) {
+    return process % 3 == 2;
+  };
+  const Verdict verdict = search(20, 6, seed_fails);
+  CHECK(verdict.kind == Kind::self);
+  REQUIRE_FALSE(verdict.remarks.empty());
+  CHECK_THAT(verdict.remarks[0], Catch::Matchers::Contains("varies by process"));
+}
+
+TEST_CASE("no verdict rests on the first process alone", "[engine][processes]") {
+  std::uint64_t last = 0;
+  const auto always = [&](const std::vector<TestIndex>&, std::uint64_t process) {
+    last = process;
+    return true;
+  };
+  CHECK(search(20, 4, always).kind == Kind::self);
+  CHECK(last >= 3);
+  const auto polluted = [&](const std::vector<TestIndex>& ran, std::uint64_t process) {
+    last = process;
+    return std::find(ran.begin(), ran.end(), TestIndex{11}) != ran.end();
+  };
+  const Verdict verdict = search(20, 30, polluted);
+  CHECK(verdict.kind == Kind::polluter);
+  CHECK(verdict.tests == std::vector<TestIndex>{11});
+  CHECK(last >= 3);
+}
