@@ -276,15 +276,6 @@ class MainJobTest(ErrorCase):
         after = {p.name: p.read_bytes() for p in (self.folder / ".testrepository").iterdir()}
         self.assertEqual(after, before, "the repository is only read")
 
-    def test_same_seed_same_probes(self):
-        probes = []
-        for name in ("one", "two"):
-            ran = self.run_program("--run-id", "7", "--seed", "5", "--session", f"{name}.sqlite", "--json", f"{name}.json", "-q")
-            self.assertEqual(ran.returncode, 0, ran.stderr)
-            probes.append([(arm["name"], arm["tests"], arm["failures"])
-                           for arm in json.loads((self.folder / f"{name}.json").read_text())["arms"]])
-        self.assertEqual(*probes)
-
     def test_exit_status_of_a_command_speaks(self):
         (self.folder / "ids").write_text("\n".join([*TESTS, VICTIM, BEHIND]) + "\n")
         ran = self.run_program(
