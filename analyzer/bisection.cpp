@@ -379,7 +379,8 @@ int run_bisection(Bisection& bisection) {
   fill_verdict(report, verdict, options.confidence);
   report.verdict.abstains = why_no_verdict(bisection, loop, verdict);
   if (verdict.kind == Kind::not_reproduced && loop.end != LoopEnd::finished)
-    report.verdict.abstains = fmt::format("The failure did not come back in {} probes.", gathered.probes.size());
+    report.verdict.abstains =
+        fmt::format("The failure did not come back in {} probes.", gathered.probes.size());
   if (!report.verdict.abstains.empty() && loop.end != LoopEnd::finished) {
     bisect::ForecastInput input;
     input.problem = make_problem(bisection);
