@@ -131,12 +131,16 @@ void Engine::State::observe(const Observation& observation) {
   std::optional<Answer> target;
   const auto pending = in_flight.find(observation.probe_id);
   const bool known = observation.source == Source::probe && pending != in_flight.end();
+  double share = known ? pending->second.treatment_probability : 0.5;
   const bool as_asked = !known || pending->second.probe.subset == observation.ran;
   if (known) target = pending->second.target;
   // A resumed session: the probe was issued before this engine was made.
   if (observation.source == Source::probe && !known) {
     ++issued;
-    if (observation.purpose != Purpose::search) target = best();
+    if (observation.purpose != Purpose::search) {
+      target = best();
+      share = draw_arm(*target, observation.probe_id).treatment_probability;
+    }
   }
   const bool usable = observation.outcome == Outcome::pass || observation.outcome == Outcome::fail;
   if (!usable || observation.source == Source::selected || !(observation.weight > 0)) {
@@ -147,14 +151,17 @@ void Engine::State::observe(const Observation& observation) {
   if (observation.source == Source::probe) {
     learn_overhead(observation);
     processes.add(observation);
+    const double expected = options.count_probes ? 1 : probe_seconds(problem, observation.ran);
+    probed_seconds += expected;
+    if (observation.ran == full_list()) full_list_seconds += expected;
     // The bets are what the posterior predicted before this outcome.
     if (is_alone(observation.ran)) fails_alone.observe(failed);
     if (target && target->kind != Kind::self && as_asked && observation.purpose != Purpose::search) {
       // The rates are today's, not those of the day the probe was issued.
       for (const Answer& answer : answers(16))
         if (answer.key() == target->key()) target = answer;
-      confirmations[target->key()].test.observe(observation.purpose == Purpose::treatment, failed,
-                                                treatment_probability, target->rate, target->control_rate);
+      confirmations[target->key()].test.observe(observation.purpose == Purpose::treatment, failed, share,
+                                                target->rate, target->control_rate);
     }
   }
   if (known) in_flight.erase(pending);
@@ -192,6 +199,7 @@ std::optional<Probe> Engine::next_probe() {
   if (top.kind != Kind::not_reproduced && top.probability >= confirm_at &&
       (state.log_e(top) < state.log_e_needed() || !state.seen_enough(top)))
     return state.confirm(top);
+  if (state.full_list_is_due()) return state.issue(state.full_list(), Purpose::search, std::nullopt);
   const Choice choice = choose_probe(state.problem, state.weights_with_pending(), state.options.count_probes,
                                      stats::Rng(state.options.seed, state.next_id));
   return state.issue(choice.subset, Purpose::search, std::nullopt);

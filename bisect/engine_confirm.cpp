@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <tuple>
 
 #include "bisect/engine_state.h"
 #include "stats/log_math.h"
@@ -27,13 +28,31 @@ double Engine::State::log_e(const Answer& answer) const {
   }
 }
 
-double Engine::State::probability_needed(const Answer&) const {
-  return options.confidence;
+bool Engine::State::outweighs_other_kinds(const Answer& answer) {
+  const Weights& w = weights();
+  const KindPriors& prior = posterior.priors();
+  const std::tuple<Kind, double, double> kinds[] = {
+      {Kind::self, w.self_total(), prior.self + prior.amplified},
+      {Kind::polluter, w.polluter.weight.sum(), prior.polluter},
+      {Kind::polluter_set, w.pairs.total, prior.pair},
+      {Kind::brittle, w.brittle.weight.sum(), prior.brittle},
+      {Kind::cumulative, w.dose.weight, prior.cumulative},
+      {Kind::not_reproduced, w.gone, prior.gone}};
+  double own = 0, best_other = 0;
+  for (const auto& [kind, weight, before] : kinds) {
+    if (!(before > 0)) continue;
+    if (kind == answer.kind)
+      own = weight / before;
+    else
+      best_other = std::max(best_other, weight / before);
+  }
+  return own >= kind_evidence_needed * best_other;
 }
 
 bool Engine::State::settled() {
   const Answer& top = best();
-  return top.probability >= probability_needed(top) && log_e(top) >= log_e_needed() && seen_enough(top);
+  return top.probability >= options.confidence && log_e(top) >= log_e_needed() && seen_enough(top) &&
+         outweighs_other_kinds(top);
 }
 
 bool Engine::State::seen_enough(const Answer& answer) const {
@@ -72,11 +91,43 @@ Arms Engine::State::arms_of(const Answer& answer, std::uint64_t number) const {
 
 Probe Engine::State::confirm(const Answer& answer) {
   if (answer.kind == Kind::self) return issue({}, Purpose::treatment, answer);
-  stats::Rng rng(options.seed, next_id);
-  const bool treatment = rng.bernoulli(treatment_probability);
-  Arms arms = arms_of(answer, rng.next() >> 32);
-  return treatment ? issue(std::move(arms.treatment), Purpose::treatment, answer)
-                   : issue(std::move(arms.control), Purpose::control, answer);
+  ArmDraw draw = draw_arm(answer, next_id);
+  const Probe probe = draw.treatment ? issue(std::move(draw.arms.treatment), Purpose::treatment, answer)
+                                     : issue(std::move(draw.arms.control), Purpose::control, answer);
+  in_flight.at(probe.id).treatment_probability = draw.treatment_probability;
+  return probe;
+}
+
+ArmDraw Engine::State::draw_arm(const Answer& answer, std::uint64_t probe_id) const {
+  stats::Rng rng(options.seed, probe_id);
+  ArmDraw draw;
+  draw.arms = arms_of(answer, rng.next() >> 32);
+  draw.treatment_probability = treatment_probability(draw.arms);
+  draw.treatment = rng.bernoulli(draw.treatment_probability);
+  return draw;
+}
+
+double Engine::State::treatment_probability(const Arms& arms) const {
+  // Where the control never fails, a probe is expected to add share * rate * log(1 / share) to log e.
+  const double treatment = options.count_probes ? 1 : probe_seconds(problem, arms.treatment);
+  const double control = options.count_probes ? 1 : probe_seconds(problem, arms.control);
+  double best = 0, best_share = 0.5;
+  for (const double share : {0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45}) {
+    const double gain = -share * std::log(share) / (share * treatment + (1 - share) * control);
+    if (gain > best) {
+      best = gain;
+      best_share = share;
+    }
+  }
+  return best_share;
+}
+
+bool Engine::State::full_list_is_due() {
+  if (best().probability >= 0.5) return false;
+  const std::vector<TestIndex> full = full_list();
+  if (full.empty()) return false;
+  const double seconds = options.count_probes ? 1 : probe_seconds(problem, full);
+  return full_list_seconds + seconds <= full_list_share * (probed_seconds + seconds);
 }
 
 std::optional<double> Engine::expected_seconds_left() const {
@@ -90,7 +141,7 @@ std::optional<double> Engine::expected_seconds_left() const {
   for (const Answer& answer : state.answers(state.problem.candidates.size() + 2))
     if (answer.probability > 0) unknown -= answer.probability * std::log(answer.probability);
   double seconds = 0;
-  if (top.probability < state.probability_needed(top)) {
+  if (top.probability < state.options.confidence) {
     if (!(choice.information > 0)) return std::nullopt;
     seconds = unknown / choice.information * choice.seconds;
   }

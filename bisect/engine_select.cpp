@@ -17,6 +17,8 @@ constexpr double second_in_probes = 1e-5;
 // A failure of the victim alone saves the search among the tests, which the information about the answer does
 // not see: a probe of the victim alone is made where it tells at least two thirds of what the best one does.
 constexpr double alone_preference = 1.5;
+// Pairs lighter than this together cost more time than they inform: as if they never failed.
+constexpr double light_pairs = 0.02;
 // From this probability of 'self' on the question is whether it is right, not which of the others is.
 constexpr double about_self_from = 0.8;
 
@@ -26,7 +28,7 @@ class Prediction {
   Prediction(const Problem& problem, const Weights& w) : problem_(problem), w_(w) {
     const auto n = static_cast<Eigen::Index>(problem.candidates.size());
     for (const Candidate& candidate : problem.candidates) listed_ += candidate.in_failing_run ? 1 : 0;
-    with_pairs_ = w.pairs.total > 1e-4;
+    with_pairs_ = w.pairs.total > light_pairs;
     fail_step_ = w.polluter.weight * (w.polluter.in - w.polluter.out) +
                  w.brittle.weight * (w.brittle.in - w.brittle.out);
     entropy_step_ = Eigen::ArrayXd::Zero(n);

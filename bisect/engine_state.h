@@ -29,7 +29,8 @@ struct Answer {
 /// A probe that was issued and not yet answered.
 struct Pending {
   Probe probe;
-  std::optional<Answer> target;  ///< what it confirms
+  std::optional<Answer> target;        ///< what it confirms
+  double treatment_probability = 0.5;  ///< with which its arm was drawn
 };
 
 /// Minimal reproduction against control, for one answer.
@@ -42,10 +43,20 @@ struct Arms {
   std::vector<TestIndex> treatment, control;
 };
 
+/// How much likelier than under each other kind the outcomes must be under the verdict's.
+inline constexpr double kind_evidence_needed = 8;
+/// Share of the time that the full list gets while no answer leads.
+inline constexpr double full_list_share = 0.1;
+
+/// The arm that one confirming probe drew.
+struct ArmDraw {
+  Arms arms;
+  double treatment_probability = 0.5;
+  bool treatment = false;
+};
+
 /// 'Fails alone' must beat this rate: what a machine's hiccups could do.
 inline constexpr double alone_null_rate = 0.0005;
-/// The arm of a confirming probe is the reproduction with this probability.
-inline constexpr double treatment_probability = 0.5;
 /// Confirmation of the leading answer starts at this posterior probability.
 inline constexpr double confirm_from = 0.75;
 
@@ -73,14 +84,22 @@ struct Engine::State {
   /// log of the e-value of the confirmation of an answer.
   double log_e(const Answer& answer) const;
   double log_e_needed() const;
-  /// The posterior probability at which `answer` may be given.
-  double probability_needed(const Answer& answer) const;
+  /// Whether `answer` would also be given by whoever thought each other kind as likely as its own beforehand:
+  /// the chance that a kind's cases are mistaken for another kind is then bounded for each kind by itself,
+  /// the rare ones too.
+  bool outweighs_other_kinds(const Answer& answer);
+  /// Of drawing the reproduction rather than its control: what gains most evidence per second.
+  double treatment_probability(const Arms& arms) const;
+  /// Whether the whole list's turn has come: while no answer leads, a share of the time goes to it, because
+  /// every explanation fails there, those that need many tests and those that no model here has among them.
+  bool full_list_is_due();
   bool settled();
   /// Whether the reproduction failed often enough, and in enough processes, for a verdict.
   bool seen_enough(const Answer& answer) const;
   Probe issue(std::vector<TestIndex> subset, Purpose purpose, std::optional<Answer> target);
   /// The probe that confirms `answer`.
   Probe confirm(const Answer& answer);
+  ArmDraw draw_arm(const Answer& answer, std::uint64_t probe_id) const;
   /// What a confirmation of `answer` compares in the `number`-th probe.
   Arms arms_of(const Answer& answer, std::uint64_t number) const;
   std::vector<TestIndex> full_list() const;
@@ -97,6 +116,7 @@ struct Engine::State {
   const double told_startup_seconds;
   double overhead_seconds = 0;
   std::uint64_t overhead_runs = 0;
+  double probed_seconds = 0, full_list_seconds = 0;  ///< expected cost of the probes made; of the full list's
   Evidence evidence;
   Posterior posterior;
   std::optional<Weights> cached_weights;

@@ -16,12 +16,12 @@ namespace flakebisect::bisect {
 /// Prior probabilities of the kinds; sources in docs/statistics.md. Kinds that cannot hold (no state-setter
 /// known, fewer than two candidates) are left out and the others share what they had.
 struct KindPriors {
-  double self = 0.47;       ///< one rate, with and without the others
+  double self = 0.44;       ///< one rate, with and without the others
   double amplified = 0.03;  ///< also self: fails alone at half its rate or more, some test raises it
-  double polluter = 0.36;
-  double pair = 0.05;  ///< two tests needed together
-  double brittle = 0.04;
-  double cumulative = 0.02;
+  double polluter = 0.34;
+  double pair = 0.06;  ///< two tests needed together
+  double brittle = 0.05;
+  double cumulative = 0.05;
   double gone = 0.03;  ///< it failed once; it will not again
 };
 
