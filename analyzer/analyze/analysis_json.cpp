@@ -118,6 +118,7 @@ class JsonWriter {
     out["strength"] = strength_name(test.strength);
     out["causes"] = Json::array();
     for (const auto& each : test.causes) out["causes"].push_back(cause(each));
+    out["streak_weight"] = rounded(test.streak_weight);
     out["order_varied"] = test.order_varied;
     out["time_out_probability"] = rounded(test.time_out_probability);
     out["failed_median_seconds"] = known(test.failed_median_seconds);

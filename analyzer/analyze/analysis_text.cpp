@@ -87,7 +87,11 @@ class Writer {
                              test.passes_since == 1 ? std::string("1 pass")
                                                     : fmt::format("{} passes", test.passes_since)));
     fact("streaks", fmt::format("{}, the longest of {}", count_of(test.streaks, "streak"),
-                                count_of(test.longest_streak, "failure")));
+                                count_of(test.longest_streak, "failure")) +
+                        (test.judged && test.streak_weight < 0.7
+                             ? fmt::format("; so its runs are not independent, and count {} each",
+                                           format_rate(test.streak_weight))
+                             : ""));
     if (group.run_seconds > 0)
       fact("cost", fmt::format("{} spoiled, {} of wall-clock time", count_of(group.failed_runs, "run"),
                                format_seconds(group.run_seconds)));

@@ -9,6 +9,7 @@
 #include <functional>
 
 #include "stats/log_math.h"
+#include "stats/streaks.h"
 #include "stats/two_rate_model.h"
 
 namespace flakebisect::analyzer {
@@ -50,7 +51,10 @@ constexpr std::size_t model_cells = 4;
 class Judge {
  public:
   Judge(const Exposure& exposure, FlakyTest& test) : exposure_(exposure), test_(test), model_(make_model()) {
-    model_.set_totals(exposure.all.failures, exposure.all.passes);
+    std::vector<std::uint8_t> outcomes;
+    for (const auto& c : exposure.circumstances) outcomes.push_back(c.failed ? 1 : 0);
+    test.streak_weight = stats::streak_weight(outcomes);
+    model_.set_totals(test.streak_weight * exposure.all.failures, test.streak_weight * exposure.all.passes);
     constant_ = model_.constant_rate().log_marginal;
     log_marginal_.fill(stats::minus_infinity);
     log_marginal_[0] = constant_;
@@ -58,7 +62,11 @@ class Judge {
 
   /// log P(outcomes | fails more where it is present), against one rate for all.
   double log_ratio(const Presence& present) const {
-    return model_.evaluate(present.failures, present.passes, 0, model_cells).log_marginal - constant_;
+    return model_
+               .evaluate(test_.streak_weight * present.failures, test_.streak_weight * present.passes, 0,
+                         model_cells)
+               .log_marginal -
+           constant_;
   }
 
   /// One explanation among `among` of its cause.

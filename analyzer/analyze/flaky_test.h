@@ -107,6 +107,7 @@ struct FlakyTest {
   bool judged = false;                 ///< the rest was worked out
   std::vector<CausePosterior> causes;  ///< best first
   Strength strength = Strength::too_thin;
+  double streak_weight = 1;         ///< what each outcome counted: less than 1 where failures come in streaks
   bool order_varied = false;        ///< what ran before it differed between executions
   double time_out_probability = 0;  ///< that its failures are time-outs, whatever causes them
   double failed_median_seconds = -1;

@@ -1,10 +1,12 @@
 #include "stats/change_point.h"
 
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <cmath>
 #include <vector>
 
 #include "stats/rng.h"
+#include "stats/streaks.h"
 
 using flakebisect::stats::ChangePoint;
 using flakebisect::stats::find_change_point;
@@ -97,4 +99,29 @@ TEST_CASE("A fall is found as well as a rise") {
   CHECK_FALSE(found.rises());
   CHECK(found.low <= 100);
   CHECK(found.high >= 97);
+}
+
+TEST_CASE("Outcomes in random order count in full, streaks only once") {
+  using flakebisect::stats::streak_weight;
+  Rng rng(17);
+  double lowest = 1;
+  double sum = 0;
+  for (int trial = 0; trial < 200; ++trial) {
+    const double weight = streak_weight(outcomes(rng, 150, 0.15, 0, 0));
+    lowest = std::min(lowest, weight);
+    sum += weight;
+  }
+  CHECK(sum / 200 > 0.9);
+  CHECK(lowest > 0.2);
+  // Two bad times of ten runs among two hundred.
+  std::vector<std::uint8_t> failed(200);
+  for (std::size_t i = 50; i < 60; ++i) failed[i] = failed[i + 100] = 1;
+  CHECK(streak_weight(failed) < 0.2);
+  CHECK(streak_weight(failed) > 0.05);
+  // Evenly spread ones count in full.
+  for (std::size_t i = 0; i < failed.size(); ++i) failed[i] = i % 10 == 0 ? 1 : 0;
+  CHECK(streak_weight(failed) == 1);
+  CHECK(streak_weight({}) == 1);
+  CHECK(streak_weight(std::vector<std::uint8_t>{1, 1, 1}) == 1);
+  CHECK(streak_weight(std::vector<std::uint8_t>{0, 1, 0}) == 1);
 }
