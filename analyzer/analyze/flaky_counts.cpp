@@ -22,15 +22,25 @@ double median(std::vector<float>& values) {
   return static_cast<double>(*middle);
 }
 
-std::vector<bool> find_broken_runs(const History& history, FlakyCounts& counts) {
+struct TestCount {
+  std::uint64_t passes = 0;
+  std::uint64_t failures = 0;
+};
+
+/// Counts each test's outcomes in all runs but broken ones; says which those are. One pass over all results:
+/// what a broken run has added is taken away again.
+std::vector<bool> count_outcomes(const History& history, std::vector<TestCount>& of_test,
+                                 FlakyCounts& counts) {
   std::vector<bool> broken(history.runs.size());
   for (std::size_t r = 0; r < history.runs.size(); ++r) {
     std::uint64_t failures = 0;
     std::uint64_t tests = 0;
     for (const auto& process : history.processes_of(history.runs[r])) {
       for (const auto& result : history.results_of(process)) {
-        tests += result.counts() ? 1U : 0U;
+        if (!result.counts()) continue;
+        ++tests;
         failures += result.failed() ? 1U : 0U;
+        ++(result.failed() ? of_test[result.test].failures : of_test[result.test].passes);
       }
     }
     if (tests < broken_run_tests ||
@@ -38,6 +48,10 @@ std::vector<bool> find_broken_runs(const History& history, FlakyCounts& counts) 
       continue;
     broken[r] = true;
     counts.broken.push_back({static_cast<std::uint32_t>(r), failures, tests});
+    for (const auto& process : history.processes_of(history.runs[r]))
+      for (const auto& result : history.results_of(process))
+        if (result.counts())
+          --(result.failed() ? of_test[result.test].failures : of_test[result.test].passes);
   }
   return broken;
 }
@@ -180,21 +194,8 @@ const char* state_name(FlakyState state) {
 
 FlakyCounts count_flaky(const History& history, const std::function<bool(const std::string&)>& wanted) {
   FlakyCounts counts;
-  const auto broken = find_broken_runs(history, counts);
-  struct Count {
-    std::uint64_t passes = 0;
-    std::uint64_t failures = 0;
-  };
-  std::vector<Count> of_test(history.tests.size());
-  for (std::size_t r = 0; r < history.runs.size(); ++r) {
-    if (broken[r]) continue;
-    for (const auto& process : history.processes_of(history.runs[r])) {
-      for (const auto& result : history.results_of(process)) {
-        of_test[result.test].passes += result.ending == Ending::pass ? 1U : 0U;
-        of_test[result.test].failures += result.failed() ? 1U : 0U;
-      }
-    }
-  }
+  std::vector<TestCount> of_test(history.tests.size());
+  const auto broken = count_outcomes(history, of_test, counts);
   constexpr std::uint32_t not_flaky = ~std::uint32_t{0};
   std::vector<std::uint32_t> place(history.tests.size(), not_flaky);
   for (std::uint32_t t = 0; t < of_test.size(); ++t) {

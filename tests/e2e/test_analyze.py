@@ -140,6 +140,51 @@ class StestrTest(Planted, unittest.TestCase):
     tool = "stestr"
 
 
+class ByHandTest(unittest.TestCase):
+    """A few runs by the programs themselves, on two workers."""
+
+    def check(self, tool, *command):
+        with tempfile.TemporaryDirectory(prefix="flakebisect-analyze-") as name:
+            folder = pathlib.Path(name)
+            planted.write_suite(folder)
+            (folder / ".testr.conf").write_text(
+                "[DEFAULT]\ntest_command=/usr/bin/python3 -m subunit.run discover -t . planted -p 'test_*.py' $LISTOPT $IDOPTION\n"
+                "test_id_option=--load-list $IDFILE\ntest_list_option=--list\n"
+            )
+            (folder / ".stestr.conf").write_text("[DEFAULT]\ntest_path=./planted\ntop_dir=./\n")
+            environment = {**os.environ, "PYTHON": "/usr/bin/python3", "PYTHONDONTWRITEBYTECODE": "1"}
+
+            def call(*words, **more):
+                return subprocess.run(["/usr/bin/python3", "-W", "ignore", tool, *words], cwd=folder, stdin=subprocess.DEVNULL,
+                                      capture_output=True, timeout=300, env={**environment, **more})
+
+            self.assertEqual(call("init").returncode, 0)
+            for run in range(2):
+                call(*command, RUN=str(run))
+            done = run_program(folder, "--top", "0", "--json", "-")
+            self.assertEqual(done.returncode, 0, done.stderr)
+            analysis = json.loads(done.stdout)
+            self.assertEqual((analysis["runs"], analysis["tests"]), (2, 33), done.stdout[:2000])
+            self.assertEqual(analysis["results"], 2 * 33)
+            found = {test["test"]: test["failures"] for group in analysis["groups"] for test in group["tests"]}
+            for test in analysis["always_failing"]:
+                found[test] = 2
+            lucky = [planted_luck(run, "self", 0.25) for run in range(2)]
+            self.assertEqual(found.get(planted.SELF, 0), lucky.count(False))
+            # What the program prints of it is what it stored: a stream that is loaded again is one more run.
+            last = call("last", "--subunit")
+            (folder / "stream").write_bytes(last.stdout)
+            call("load", "stream")
+            again = json.loads(run_program(folder, "--json", "-").stdout)
+            self.assertEqual((again["runs"], again["decoded_runs"], again["results"]), (3, 1, 3 * 33))
+
+    def test_testr(self):
+        self.check("/usr/bin/testr", "run", "--parallel", "--concurrency=2")
+
+    def test_stestr(self):
+        self.check("/usr/bin/stestr", "run", "--concurrency=2")
+
+
 class IndexTest(SmallProject):
     """What happens to the index, on runs written by hand."""
 
