@@ -85,6 +85,7 @@ void add_suspicions(const Analysis& analysis, const FlakyTest& test,
     InterferenceKind kind;
     switch (cause.cause) {
       case Cause::polluter:
+      case Cause::polluter_set:
         kind = InterferenceKind::pollutes;
         break;
       case Cause::state_setter:
@@ -97,8 +98,9 @@ void add_suspicions(const Analysis& analysis, const FlakyTest& test,
         continue;
     }
     for (const auto& suspect : cause.suspects)
-      if (suspect.test && suspect.probability >= least_edge_probability)
-        findings.push_back({analysis.name(*suspect.test), victim, kind, suspect.probability, false});
+      if (suspect.probability >= least_edge_probability)
+        for (const auto suspected : suspect.tests)
+          findings.push_back({analysis.name(suspected), victim, kind, suspect.probability, false});
   }
   for (const auto& cleaner : test.cleaners)
     findings.push_back(

@@ -44,7 +44,7 @@ std::string render_analysis_csv(const Analysis& analysis) {
       std::string suspect;
       std::string suspect_probability;
       if (test.judged && !test.causes.front().suspects.empty()) {
-        suspect = suspect_name(analysis, test.causes.front().suspects.front());
+        suspect = suspect_name(analysis, test.causes.front().cause, test.causes.front().suspects.front());
         suspect_probability = fmt::format("{:.6g}", test.causes.front().suspects.front().probability);
       }
       const std::string finding = !test.judged                          ? ""

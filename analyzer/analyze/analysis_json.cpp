@@ -73,8 +73,10 @@ class JsonWriter {
   Json cause(const CausePosterior& cause) const {
     Json suspects = Json::array();
     for (const auto& suspect : cause.suspects) {
-      suspects.push_back({{"test", suspect.test ? Json(analysis_.name(*suspect.test)) : Json(nullptr)},
-                          {"what", suspect.test ? Json(nullptr) : Json(suspect.what)},
+      Json tests = Json::array();
+      for (const auto suspected : suspect.tests) tests.push_back(analysis_.name(suspected));
+      suspects.push_back({{"tests", tests},
+                          {"what", suspect.tests.empty() ? Json(suspect.what) : Json(nullptr)},
                           {"probability", rounded(suspect.probability)},
                           {"failures_with", suspect.failures_with},
                           {"runs_with", suspect.runs_with},

@@ -164,11 +164,15 @@ class Writer {
     for (const auto& suspect : cause.suspects) {
       if (suspect.probability < 0.01 || listed++ >= (first ? few : 1)) break;
       const bool setter = cause.cause == Cause::state_setter;
-      fact("",
-           fmt::format("{} {}  fails {} of {} {}, {} of {} {}", format_probability(suspect.probability),
-                       shown(suspect_name(analysis_, suspect)), suspect.failures_with, suspect.runs_with,
-                       setter ? "without it" : (suspect.test ? "with it" : "so"), suspect.failures_without,
-                       suspect.runs_without, setter ? "after it" : (suspect.test ? "without" : "otherwise")));
+      fact("", fmt::format("{} {}  fails {} of {} {}, {} of {} {}", format_probability(suspect.probability),
+                           shown(suspect_name(analysis_, cause.cause, suspect)), suspect.failures_with,
+                           suspect.runs_with,
+                           setter ? "without it"
+                                  : (suspect.tests.empty()       ? "so"
+                                     : suspect.tests.size() == 1 ? "with it"
+                                                                 : "with them"),
+                           suspect.failures_without, suspect.runs_without,
+                           setter ? "after it" : (suspect.tests.empty() ? "otherwise" : "without")));
     }
   }
 

@@ -22,6 +22,8 @@ std::string cause_words(Cause cause) {
       return "fails on its own";
     case Cause::polluter:
       return "order-dependent: polluted by a test that ran before it";
+    case Cause::polluter_set:
+      return "order-dependent: polluted by two tests together that ran before it";
     case Cause::state_setter:
       return "order-dependent: lacks a test that sets something up for it (brittle)";
     case Cause::worker:
@@ -40,8 +42,12 @@ std::string cause_words(Cause cause) {
   return "";
 }
 
-std::string suspect_name(const Analysis& analysis, const Suspect& suspect) {
-  return suspect.test ? analysis.name(*suspect.test) : suspect.what;
+std::string suspect_name(const Analysis& analysis, Cause cause, const Suspect& suspect) {
+  if (suspect.tests.empty()) return suspect.what;
+  std::string name = analysis.name(suspect.tests.front());
+  for (std::size_t i = 1; i < suspect.tests.size(); ++i)
+    name += (cause == Cause::polluter_set ? " together with " : " or ") + analysis.name(suspect.tests[i]);
+  return name;
 }
 
 std::string finding_words(const FlakyTest& test) {

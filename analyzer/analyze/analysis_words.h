@@ -15,8 +15,8 @@ std::string format_date(std::int64_t micros);
 /// What a cause means: "fails on its own", "after another test in the same process", ...
 std::string cause_words(Cause cause);
 
-/// The name of what is suspected: a test's id, or "on worker-3".
-std::string suspect_name(const Analysis& analysis, const Suspect& suspect);
+/// The name of what is suspected: the ids of its tests, or "on worker-3".
+std::string suspect_name(const Analysis& analysis, Cause cause, const Suspect& suspect);
 
 /// The finding about a judged test in a few words, without ids: "likely fails on its own", "the evidence is
 /// too thin to tell ...".

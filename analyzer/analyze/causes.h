@@ -3,6 +3,7 @@
 /// Why does it fail? The posterior over possible causes of one flaky test, from stored runs alone.
 
 #include "analyzer/analyze/exposure.h"
+#include "analyzer/analyze/polluter_sets.h"
 
 namespace flakebisect::analyzer {
 
@@ -11,7 +12,8 @@ namespace flakebisect::analyzer {
 /// tests.
 void judge_causes(const History& history, const std::vector<double>& run_seconds, FlakyTest& test);
 
-/// The same from counts, without the parts that need names of signatures and orders. For tests.
-void judge_causes(const Exposure& exposure, bool looks_like_time_out, FlakyTest& test);
+/// The same from counts, but for cleaners, which need the orders. For tests.
+void judge_causes(const Exposure& exposure, const Membership& membership, bool looks_like_time_out,
+                  FlakyTest& test);
 
 }  // namespace flakebisect::analyzer

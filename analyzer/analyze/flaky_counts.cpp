@@ -148,6 +148,8 @@ const char* cause_name(Cause cause) {
       return "alone";
     case Cause::polluter:
       return "polluter";
+    case Cause::polluter_set:
+      return "polluter-set";
     case Cause::state_setter:
       return "brittle";
     case Cause::worker:

@@ -16,7 +16,8 @@ namespace flakebisect::analyzer {
 /// What a failure may depend on, as far as stored runs can tell.
 enum class Cause : std::uint8_t {
   alone,         ///< nothing that was seen: it fails on its own
-  polluter,      ///< a test that ran before it in the same process
+  polluter,      ///< a test that ran before it in the same process; or one of several, each enough
+  polluter_set,  ///< two tests that ran before it in the same process, both needed
   state_setter,  ///< a test that did not run before it in the same process (brittle)
   worker,        ///< the worker it ran on
   amount,        ///< how many tests ran before it in the same process
@@ -31,7 +32,8 @@ const char* cause_name(Cause cause);
 
 /// One thing that a failure may depend on: under it the test fails more often.
 struct Suspect {
-  std::optional<std::uint32_t> test;  ///< polluter, state-setter or overlapping test
+  std::vector<std::uint32_t>
+      tests;               ///< polluters, state-setter or overlapping test; empty where it is no test
   std::string what;        ///< "at least 40 tests before it", "on worker-3"; empty where it is a test
   double probability = 0;  ///< posterior, among all explanations of this test's failures
   std::uint64_t failures_with = 0, runs_with = 0;        ///< executions under it

@@ -11,6 +11,10 @@ namespace flakebisect::analyzer {
 
 namespace {
 
+bool is_order(Cause cause) {
+  return cause == Cause::polluter || cause == Cause::polluter_set || cause == Cause::state_setter;
+}
+
 /// Entropy of the posterior over explanations, in bits; those that are not listed share what is left.
 double doubt_bits(const FlakyTest& test, std::size_t candidates) {
   double bits = 0;
@@ -53,20 +57,20 @@ Suggestion suggest_bisection(const History& history, const FlakyTest& test, cons
   suggestion.command += " --test " + bisect::shell_quote(history.tests[test.test]);
   const CausePosterior* order = nullptr;
   for (const auto& cause : test.causes)
-    if (cause.cause == Cause::polluter || cause.cause == Cause::state_setter)
+    if (is_order(cause.cause))
       if (order == nullptr || cause.probability > order->probability) order = &cause;
   if (order != nullptr) {
     for (const auto& suspect : order->suspects)
       if (suspect.probability >= 0.2)
-        suggestion.command +=
-            " --suspect " + bisect::shell_quote("^" + regex_quote(history.tests[*suspect.test]) + "$");
+        for (const auto suspected : suspect.tests)
+          suggestion.command +=
+              " --suspect " + bisect::shell_quote("^" + regex_quote(history.tests[suspected]) + "$");
   }
 
   double list_seconds = 0;
   for (std::size_t i = process.first; i < failure->result; ++i)
     list_seconds += std::max(0.0, static_cast<double>(history.results[i].seconds));
-  const bool alone = test.causes.empty() || (test.causes.front().cause != Cause::polluter &&
-                                             test.causes.front().cause != Cause::state_setter);
+  const bool alone = test.causes.empty() || !is_order(test.causes.front().cause);
   // Under a cause the rate is that of the runs in which it was present.
   double rate = failures / static_cast<double>(test.regime_end - test.regime_first);
   if (!alone && !test.causes.front().suspects.empty()) {

@@ -48,7 +48,7 @@ class Planted:
         self.assertEqual(found["finding"], cause)
         self.assertEqual(found["causes"][0]["cause"], cause)
         if suspect:
-            self.assertEqual(found["causes"][0]["suspects"][0]["test"], suspect)
+            self.assertEqual(found["causes"][0]["suspects"][0]["tests"], [suspect])
 
     def test_nothing_is_wrong(self):
         self.assertEqual(self.stderr, "")
@@ -298,6 +298,23 @@ class IndexTest(SmallProject):
         for answer in answers:
             self.assertEqual(answer, answers[0])
         self.assertEqual(answers[0][:2], (300, 300 * 13))
+
+
+    def test_killed_while_indexing(self):
+        self.repository({str(n): stored_run(TESTS + [VICTIM], failed=[VICTIM] if n % 3 == 0 else [], start=n % 50)
+                         for n in range(400)})
+        for number in range(5):
+            process = subprocess.Popen([PROGRAM, "analyze"], cwd=self.folder, stdout=subprocess.DEVNULL,
+                                       stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
+            while process.poll() is None and not (self.folder / ".flakebisect").exists():
+                pass
+            for _ in range(number * 2000):  # a little later each time
+                pass
+            process.kill()
+            process.wait()
+        answer, stderr = self.analyze()
+        self.assertEqual(stderr, "")
+        self.assertEqual((answer["runs"], answer["results"]), (400, 400 * 13))
 
 
 class OptionsTest(SmallProject):
