@@ -148,6 +148,11 @@ void Engine::State::observe(const Observation& observation) {
     return;
   }
   const bool failed = observation.outcome == Outcome::fail;
+  if (final_verdict) {
+    if (known) in_flight.erase(pending);
+    observe_follow_up(observation);
+    return;
+  }
   if (observation.source == Source::probe) {
     learn_overhead(observation);
     processes.add(observation);
@@ -175,6 +180,7 @@ void Engine::State::observe(const Observation& observation) {
   posterior.add(observation.ran, failed, weight, evidence);
   cached_weights.reset();
   cached_best.reset();
+  if (options.find_all || options.find_cleaners) start_follow_up();
 }
 
 Engine::Engine(Problem problem, EngineOptions options) {
@@ -189,10 +195,10 @@ std::optional<Probe> Engine::next_probe() {
   State& state = *state_;
   state.waiting = false;
   if (state.options.max_probes > 0 && state.issued >= state.options.max_probes) {
-    state.waiting = !state.in_flight.empty() && !state.settled();
+    state.waiting = !state.in_flight.empty() && !done();
     return std::nullopt;
   }
-  if (state.settled()) return std::nullopt;
+  if (state.settled()) return done() ? std::nullopt : state.follow_up_probe();
   const Answer& top = state.best();
   // 'Self' is confirmed by the victim alone, which the search runs anyway while that tells most.
   const double confirm_at = top.kind == Kind::self ? state.options.confidence : confirm_from;
@@ -210,7 +216,7 @@ bool Engine::waiting() const {
 }
 
 bool Engine::done() const {
-  return state_->settled();
+  return state_->settled() && state_->follow_up_done();
 }
 
 void Engine::observe(const Observation& observation) {
@@ -219,6 +225,7 @@ void Engine::observe(const Observation& observation) {
 
 void Engine::abandon(std::uint64_t probe_id) {
   state_->in_flight.erase(probe_id);
+  if (state_->further_search) state_->further_search->abandon(probe_id);
 }
 
 Verdict Engine::verdict() const {

@@ -50,6 +50,7 @@ bool Engine::State::outweighs_other_kinds(const Answer& answer) {
 }
 
 bool Engine::State::settled() {
+  if (final_verdict) return true;
   const Answer& top = best();
   return top.probability >= options.confidence && log_e(top) >= log_e_needed() && seen_enough(top) &&
          outweighs_other_kinds(top);

@@ -9,6 +9,7 @@
 
 #include "bisect/engine.h"
 #include "bisect/engine_evidence.h"
+#include "bisect/engine_follow_up.h"
 #include "bisect/engine_posterior.h"
 #include "bisect/engine_processes.h"
 #include "bisect/engine_select.h"
@@ -107,6 +108,15 @@ struct Engine::State {
   bool is_alone(const std::vector<TestIndex>& ran) const;
   void observe(const Observation& observation);
   Verdict verdict();
+  /// The verdict as the search itself reached it.
+  Verdict own_verdict();
+  /// Where a verdict names polluters and more was asked for: keeps it and starts to look.
+  void start_follow_up();
+  bool follow_up_done() const;
+  /// The next probe of what is looked for after the verdict; nothing where its probes in flight must end
+  /// first.
+  std::optional<Probe> follow_up_probe();
+  void observe_follow_up(const Observation& observation);
 
   /// Start-up is what probes were seen to cost beside their tests.
   void learn_overhead(const Observation& observation);
@@ -131,6 +141,9 @@ struct Engine::State {
   bool waiting = false;
   std::map<std::uint64_t, stats::ProcessRuns> runs_in_process;
   ProcessEvidence processes;
+  std::optional<Verdict> final_verdict;  ///< kept while more is looked for
+  std::optional<CleanerSearch> cleaner_search;
+  std::optional<FurtherSearch> further_search;
 };
 
 }  // namespace flakebisect::bisect

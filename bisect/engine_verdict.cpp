@@ -68,7 +68,7 @@ std::vector<Arm> evidence_arms(const Problem& problem, const Evidence& evidence,
 
 }  // namespace
 
-Verdict Engine::State::verdict() {
+Verdict Engine::State::own_verdict() {
   Verdict verdict;
   const std::vector<Answer> best = answers(8);
   for (const Answer& answer : best)
@@ -97,11 +97,6 @@ Verdict Engine::State::verdict() {
       verdict.remarks.emplace_back("fails alone, and more often after some of the other tests");
   }
   if (auto remark = processes.remark(top.kind, top.tests)) verdict.remarks.push_back(std::move(*remark));
-  if (options.find_all && final && top.kind == Kind::polluter)
-    verdict.remarks.emplace_back(
-        "further polluters were not looked for: leave this one out and search again");
-  if (options.find_cleaners && final && top.kind == Kind::polluter)
-    verdict.remarks.emplace_back("cleaners were not looked for");
   if (void_probes > 0) verdict.remarks.push_back(fmt::format("{} probes gave nothing usable", void_probes));
   if (other_failures > 0)
     verdict.remarks.push_back(
