@@ -6,6 +6,7 @@
 
 #include "analyzer/exit_status.h"
 #include "analyzer/report_formats.h"
+#include "bisect/launcher.h"
 
 namespace flakebisect::analyzer {
 
@@ -36,6 +37,11 @@ po::options_description bisect_options() {
      "a test server (default: test_server_command of the configuration)")
     ("no-server", po::bool_switch(), "ignore the configuration's test server")
     ("jobs", po::value<std::uint64_t>()->default_value(1)->value_name("N"), "probes at once")
+    ("launcher", po::value<std::string>()->value_name("WHERE"),
+     "runs the probes elsewhere: ssh:HOST,..., slurm, kubectl:POD,..., testr (the instances of .testr.conf), or shell "
+     "text with $COMMAND in it")
+    ("launcher-directory", po::value<std::string>()->value_name("DIR"),
+     "the directory there (default: the same path as here)")
     ("test-timeout", po::value<std::string>()->value_name("TIME"), "for one test (default: from its history)");
   po::options_description search("How to decide");
   search.add_options()
@@ -109,6 +115,18 @@ BisectOptions parse_bisect_options(const std::vector<std::string>& args, bool& h
   }
   options.jobs = values["jobs"].as<std::uint64_t>();
   if (options.jobs < 1 || options.jobs > 4096) throw UsageError("--jobs takes a number from 1 to 4096");
+  options.jobs_given = !values["jobs"].defaulted();
+  options.launcher = optional_value<std::string>(values, "launcher");
+  options.launcher_directory = optional_value<std::string>(values, "launcher-directory");
+  if (options.launcher_directory && !options.launcher)
+    throw UsageError("--launcher-directory needs --launcher");
+  if (options.launcher && *options.launcher != "testr") {
+    try {
+      bisect::parse_launchers(*options.launcher, "/");
+    } catch (const bisect::LauncherError& error) {
+      throw UsageError(std::string("--launcher: ") + error.what());
+    }
+  }
   if (const auto text = optional_value<std::string>(values, "test-timeout")) {
     options.test_timeout_seconds = parse_duration_seconds(*text, "--test-timeout");
   }
@@ -182,6 +200,9 @@ std::string bisect_options_to_json(const BisectOptions& options) {
               {"budget_seconds", nullable(options.budget_seconds)},
               {"max_probes", options.max_probes},
               {"jobs", options.jobs},
+              {"jobs_given", options.jobs_given},
+              {"launcher", nullable(options.launcher)},
+              {"launcher_directory", nullable(options.launcher_directory)},
               {"test_timeout_seconds", nullable(options.test_timeout_seconds)},
               {"match", nullable(options.match)},
               {"suspects", options.suspects},
@@ -207,6 +228,9 @@ BisectOptions bisect_options_from_json(const std::string& text) {
   options.budget_seconds = from_nullable<double>(object, "budget_seconds");
   options.max_probes = object.at("max_probes").get<std::uint64_t>();
   options.jobs = object.at("jobs").get<std::uint64_t>();
+  options.jobs_given = object.value("jobs_given", true);
+  options.launcher = from_nullable<std::string>(object, "launcher");
+  options.launcher_directory = from_nullable<std::string>(object, "launcher_directory");
   options.test_timeout_seconds = from_nullable<double>(object, "test_timeout_seconds");
   options.match = from_nullable<std::string>(object, "match");
   options.suspects = object.at("suspects").get<std::vector<std::string>>();

@@ -31,6 +31,9 @@ struct BisectOptions {
   std::optional<double> budget_seconds;
   std::uint64_t max_probes = 0;  ///< 0: no limit
   std::uint64_t jobs = 1;
+  bool jobs_given = false;              ///< else a launcher with several machines decides
+  std::optional<std::string> launcher;  ///< where probes run: see docs/scaling.md
+  std::optional<std::string> launcher_directory;
   std::optional<double> test_timeout_seconds;
   std::optional<std::string> match;   ///< regular expression over the traceback
   std::vector<std::string> suspects;  ///< regular expressions over test ids

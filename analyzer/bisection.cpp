@@ -100,25 +100,29 @@ class Classifier {
   std::optional<std::regex> pattern_;
 };
 
-/// What the loop gathers for the report.
+/// What the loop gathers for the report; the probes themselves stay in the session file, for an overnight
+/// search makes a hundred thousand.
 struct Gathered {
-  std::vector<ReportProbe> probes;
+  std::uint64_t probes = 0;
   double test_seconds = 0;
   std::uint64_t voids = 0;
   std::uint64_t failures = 0;
   std::uint64_t reordered = 0;
 };
 
-/// The engine's evidence.
-struct Seen {
-  bisect::Observation observation;
-  std::uint64_t beside = 0;
-};
+/// The engine's evidence, as stored.
+std::vector<bisect::Observation> evidence_of(const Bisection& bisection) {
+  std::vector<bisect::Observation> evidence;
+  for (auto& stored : bisection.store->observations(bisection.session)) {
+    if (!bisection.one_at_a_time || stored.beside == 0) evidence.push_back(std::move(stored.observation));
+  }
+  return evidence;
+}
 
 void gather(Gathered& gathered, const StoredObservation& stored) {
   const auto& observation = stored.observation;
   if (observation.source != Source::probe) return;
-  gathered.probes.push_back({observation.ran, observation.outcome, observation.purpose, observation.seconds});
+  ++gathered.probes;
   gathered.test_seconds += observation.seconds;
   if (observation.outcome == Outcome::void_probe) ++gathered.voids;
   if (observation.outcome == Outcome::fail) ++gathered.failures;
@@ -212,7 +216,6 @@ int run_bisection(Bisection& bisection) {
       [](const StoredObservation& stored) { return stored.observation.source == Source::probe; }));
   const auto engine_options = make_engine_options(bisection, earlier_probes);
   Engine engine(make_problem(bisection), engine_options);
-  std::vector<Seen> seen;
   InterferenceGuard guard;
   Gathered gathered;
   Report report;
@@ -233,7 +236,7 @@ int run_bisection(Bisection& bisection) {
   }
 
   const auto step = [&] {
-    add_posterior_step(report, gathered.probes.size(), engine.leading(leaders_shown));
+    add_posterior_step(report, gathered.probes, engine.leading(leaders_shown));
     thin(report.evolution);
   };
   if (bisection.earlier.empty()) {
@@ -247,7 +250,6 @@ int run_bisection(Bisection& bisection) {
         stored.version = FLAKEBISECT_VERSION;
         bisection.store->add(bisection.session, stored);
         engine.observe(observation);
-        seen.push_back({observation, 0});
       }
     }
   } else {
@@ -256,7 +258,6 @@ int run_bisection(Bisection& bisection) {
       if (bisection.one_at_a_time && stored.beside != 0) continue;
       engine.observe(stored.observation);
       guard.observe(stored.observation, stored.beside);
-      seen.push_back({stored.observation, stored.beside});
     }
   }
   step();
@@ -302,11 +303,10 @@ int run_bisection(Bisection& bisection) {
     stored.startup_seconds = result.startup_seconds;
     stored.victim_seconds = result.victim_seconds.value_or(-1);
     stored.made_at = now_seconds();
-    stored.runner = bisection.runner_name;
+    stored.runner = bisection.runner_names[facts_of_probe.slot];
     stored.beside = facts_of_probe.beside;
     stored.version = FLAKEBISECT_VERSION;
     bisection.store->add(bisection.session, stored);
-    if (!bisection.one_at_a_time || stored.beside == 0) seen.push_back({observation, stored.beside});
     gather(gathered, stored);
     if (options.common.verbose) {
       view.clear();
@@ -323,15 +323,20 @@ int run_bisection(Bisection& bisection) {
   hooks.interference = [&](const std::string& sentence) {
     bisection.store->set_one_at_a_time(bisection.session);
     bisection.one_at_a_time = true;
-    std::erase_if(seen, [](const Seen& one) { return one.beside != 0; });
-    Engine fresh(make_problem(bisection), make_engine_options(bisection, gathered.probes.size()));
-    for (const auto& one : seen) fresh.observe(one.observation);
+    Engine fresh(make_problem(bisection), make_engine_options(bisection, gathered.probes));
+    for (const auto& observation : evidence_of(bisection)) fresh.observe(observation);
     view.clear();
     const auto warning =
         sentence + ". From there on one probe ran at a time, and those that ran beside others do not count";
     std::fprintf(stderr, "warning: %s\n", warning.c_str());
     report.warnings.push_back(warning);
     return fresh;
+  };
+  settings.slots_may_fail = options.launcher.has_value();
+  hooks.lost = [&](std::size_t slot, const std::string& reason, double rest_seconds) {
+    view.clear();
+    std::fprintf(stderr, "warning: slot %zu (%s): %s; it is tried again in %s\n", slot,
+                 bisection.runner_names[slot].c_str(), reason.c_str(), format_seconds(rest_seconds).c_str());
   };
   std::uint64_t stepped = 0;
   hooks.tick = [&](const LoopStatus& status) {
@@ -356,7 +361,7 @@ int run_bisection(Bisection& bisection) {
     } catch (const SessionError&) {
       // The session file itself may be what failed; what went wrong first is what is told.
     }
-    if (!gathered.probes.empty()) {
+    if (gathered.probes != 0) {
       std::fprintf(stderr, "what was seen so far is kept; go on with: %s\n", resume_advice().c_str());
     }
     throw;
@@ -366,7 +371,7 @@ int run_bisection(Bisection& bisection) {
 
   auto verdict = engine.verdict();
   if (verdict.kind == Kind::inconclusive && gathered.failures == 0 && loop.end != LoopEnd::stopped &&
-      gathered.probes.size() > gathered.voids) {
+      gathered.probes > gathered.voids) {
     verdict.kind = Kind::not_reproduced;
   }
   if (loop.unchecked) {
@@ -379,22 +384,25 @@ int run_bisection(Bisection& bisection) {
   fill_verdict(report, verdict, options.confidence);
   report.verdict.abstains = why_no_verdict(bisection, loop, verdict);
   if (verdict.kind == Kind::not_reproduced && loop.end != LoopEnd::finished)
-    report.verdict.abstains =
-        fmt::format("The failure did not come back in {} probes.", gathered.probes.size());
+    report.verdict.abstains = fmt::format("The failure did not come back in {} probes.", gathered.probes);
   if (!report.verdict.abstains.empty() && loop.end != LoopEnd::finished) {
     bisect::ForecastInput input;
     input.problem = make_problem(bisection);
     input.options = engine_options;
-    for (const auto& one : seen) input.seen.push_back(one.observation);
-    input.jobs = bisection.one_at_a_time ? 1 : options.jobs;
+    input.seen = evidence_of(bisection);
+    input.jobs = bisection.one_at_a_time ? 1 : bisection.runners.size();
     input.seed = options.seed;
     report.forecast = make_forecast(
         input, std::chrono::duration<double>(std::chrono::steady_clock::now() - bisection.began).count(),
         forecast_limit_seconds(options, loop.end));
     if (report.forecast) report.verdict.abstains += " " + forecast_words(*report.forecast);
   }
-  report.cost = {gathered.probes.size(), gathered.voids, gathered.test_seconds, loop.status.elapsed_seconds};
-  report.probes = gathered.probes;
+  report.cost = {gathered.probes, gathered.voids, gathered.test_seconds, loop.status.elapsed_seconds};
+  for (auto& stored : bisection.store->observations(bisection.session)) {
+    auto& one = stored.observation;
+    if (one.source == Source::probe)
+      report.probes.push_back({std::move(one.ran), one.outcome, one.purpose, one.seconds});
+  }
   report.failure.traceback = facts.traceback;
   if (!facts.traceback.empty())
     report.failure.signature = signature_text(failure_signature(facts.traceback, facts.victim));
@@ -411,7 +419,7 @@ int run_bisection(Bisection& bisection) {
     report.warnings.push_back(fmt::format(
         "in {} of {} probes the tests did not run as asked for (order or selection); what really ran was "
         "taken as the evidence",
-        gathered.reordered, gathered.probes.size()));
+        gathered.reordered, gathered.probes));
   }
   if (!report.reproduce.tests.empty()) {
     report.reproduce.command = bisection.runners.front()->reproduction_command(report.reproduce.tests);

@@ -9,6 +9,7 @@
 
 #include "analyzer/bisect_case.h"
 #include "analyzer/bisect_options.h"
+#include "analyzer/instances.h"
 #include "analyzer/report.h"
 #include "analyzer/session_store.h"
 #include "bisect/runner.h"
@@ -16,10 +17,11 @@
 namespace flakebisect::analyzer {
 
 struct Bisection {
+  std::shared_ptr<Instances> instances;  ///< first, so that it goes last: the runners use it
   BisectCase facts;
   BisectOptions options;
   std::vector<std::unique_ptr<bisect::Runner>> runners;  ///< one a slot; at least one
-  std::string runner_name;                               ///< "command" or "server", for the session
+  std::vector<std::string> runner_names;  ///< one a slot: "command", "server ssh:node3", for the session
   ReportEnvironment environment;
   SessionStore* store = nullptr;  ///< holds the session
   std::int64_t session = 0;

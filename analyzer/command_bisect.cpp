@@ -73,6 +73,13 @@ void set_startup(BisectCase& facts, const RunnerPlan& plan, const Discovered& di
   facts.startup_seconds = plan.server ? warm_startup_seconds : discovered.seconds;
 }
 
+void take_runners(Bisection& bisection, const RunnerPlan& plan) {
+  const auto jobs = plan.jobs(bisection.options);
+  bisection.instances = plan.instances;
+  bisection.runners = make_runners(plan, jobs);
+  for (std::size_t slot = 0; slot < jobs; ++slot) bisection.runner_names.push_back(plan.name(slot));
+}
+
 void check_directory(const std::string& directory) {
   std::error_code error;
   if (!std::filesystem::is_directory(directory, error)) {
@@ -105,7 +112,7 @@ int command_bisect(const Arguments& args) {
     family = family_of(*repository);
     victim = find_victim(*repository, options);
   }
-  auto plan = plan_runners(options, family);
+  auto plan = plan_runners(options, family, stop);
   if (!options.common.quiet) std::fputs("listing the tests ...\n", stderr);
   const auto discovered = discover(plan, stop, listing_limit_seconds(options));
   bisection.facts = victim ? build_case(*repository, *victim, options, discovered.tests)
@@ -124,8 +131,7 @@ int command_bisect(const Arguments& args) {
     const bisect::CommandRunner runner(*plan.command);
     if (const auto warning = runner.order_warning(order)) bisection.facts.warnings.push_back(*warning);
   }
-  bisection.runners = make_runners(plan, options.jobs);
-  bisection.runner_name = plan.name();
+  take_runners(bisection, plan);
   bisection.environment = read_environment(options.common.directory);
 
   SessionStore store(session_file(options.common.directory, options.session));
@@ -243,7 +249,10 @@ int command_resume(const Arguments& args) {
           ? std::optional(parse_duration_seconds(values["budget"].as<std::string>(), "--budget"))
           : std::nullopt;
   options.max_probes = values.count("max-probes") != 0 ? values["max-probes"].as<std::uint64_t>() : 0;
-  if (values.count("jobs") != 0) options.jobs = values["jobs"].as<std::uint64_t>();
+  if (values.count("jobs") != 0) {
+    options.jobs = values["jobs"].as<std::uint64_t>();
+    options.jobs_given = true;
+  }
   if (values.count("confidence") != 0) options.confidence = values["confidence"].as<double>();
   if (!(options.confidence > 0.5 && options.confidence < 1)) {
     throw UsageError("--confidence takes a probability above 0.5 and below 1, such as 0.95");
@@ -255,7 +264,7 @@ int command_resume(const Arguments& args) {
   check_directory(common.directory);
   bisection.facts = case_from_json(info->problem);
   const auto family = info->run_id.empty() ? ConfigFamily::testr : family_of(open_repository(options.common));
-  auto plan = plan_runners(options, family);
+  auto plan = plan_runners(options, family, stop);
   const auto discovered = discover(plan, stop, listing_limit_seconds(options));
   if (bisection.facts.victim_status == "uxsuccess") {
     if (plan.command) plan.command->unexpected_success_fails = true;
@@ -277,8 +286,7 @@ int command_resume(const Arguments& args) {
     bisection.facts.warnings.push_back("evidence from before and after a change was taken together: " + what);
     store.set_context(*id, context.dump());
   }
-  bisection.runners = make_runners(plan, options.jobs);
-  bisection.runner_name = plan.name();
+  take_runners(bisection, plan);
   bisection.store = &store;
   bisection.session = *id;
   bisection.earlier = store.observations(*id);

@@ -18,6 +18,7 @@ constexpr std::size_t fresh_runs = 8;
 constexpr double level = 0.005;
 /// A verdict of 'it never fails' is checked by so many runs alone.
 constexpr std::uint64_t passes_alone = 5;
+constexpr std::size_t most_arms = 4096;
 
 }  // namespace
 
@@ -32,6 +33,9 @@ void InterferenceGuard::observe(const bisect::Observation& observation, std::uin
     side.failures += failed ? 1 : 0;
     side.odd += odd ? 1 : 0;
   };
+  // A search of a hundred thousand lists must not fill the memory; what ran once is compared with nothing.
+  if (arms_.size() > most_arms)
+    std::erase_if(arms_, [](const auto& entry) { return entry.second.runs() < 2; });
   Arm& arm = arms_[observation.ran];
   count(arm);
   if (arm.alone.runs != 0 && arm.alone.failures == 0)

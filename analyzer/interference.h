@@ -45,6 +45,7 @@ class InterferenceGuard {
   };
   struct Arm {
     Side alone, beside;
+    std::uint64_t runs() const { return alone.runs + beside.runs; }
   };
   /// A comparison on fresh runs, under way. As many alone as among others, so that checks of several lists
   /// can be taken together.

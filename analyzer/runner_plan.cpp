@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <filesystem>
 
 #include "repo_reader/input_error.h"
 
@@ -9,7 +10,43 @@ namespace flakebisect::analyzer {
 
 using repo_reader::InputError;
 
-RunnerPlan plan_runners(const BisectOptions& options, repo_reader::ConfigFamily family) {
+namespace {
+
+void plan_launchers(RunnerPlan& plan, const BisectOptions& options, repo_reader::ConfigFamily family,
+                    const StopSignals& stop) {
+  if (!options.launcher) return;
+  const auto& directory = options.common.directory;
+  if (*options.launcher == "testr") {
+    const auto config = repo_reader::read_config(directory, family);
+    if (!config) {
+      throw InputError(
+          InputError::Kind::unreadable,
+          "--launcher testr takes its instances from a .testr.conf, and there is none in " + directory);
+    }
+    plan.instances = std::make_shared<Instances>(*config, directory, options.jobs, stop.requested);
+    for (const auto& id : plan.instances->ids())
+      plan.launchers.push_back(bisect::instance_launcher(*config->instance_execute, id));
+  } else {
+    const auto here = std::filesystem::absolute(directory).lexically_normal().string();
+    plan.launchers = bisect::parse_launchers(*options.launcher, options.launcher_directory.value_or(here));
+  }
+  plan.configuration += "launcher: " + *options.launcher + "\n";
+  if (plan.command) plan.command->launcher = plan.launchers.front();
+  if (plan.server) plan.server->launcher = plan.launchers.front();
+}
+
+}  // namespace
+
+std::string RunnerPlan::name(std::size_t slot) const {
+  return launchers.empty() ? name() : name() + " " + launchers[slot % launchers.size()].name;
+}
+
+std::uint64_t RunnerPlan::jobs(const BisectOptions& options) const {
+  return options.jobs_given ? options.jobs : std::max<std::uint64_t>(options.jobs, launchers.size());
+}
+
+RunnerPlan plan_runners(const BisectOptions& options, repo_reader::ConfigFamily family,
+                        const StopSignals& stop) {
   RunnerPlan plan;
   const auto& directory = options.common.directory;
   std::optional<repo_reader::TestConfig> config;
@@ -63,6 +100,7 @@ RunnerPlan plan_runners(const BisectOptions& options, repo_reader::ConfigFamily 
       };
     }
   }
+  plan_launchers(plan, options, family, stop);
   return plan;
 }
 
@@ -89,10 +127,19 @@ Discovered discover(RunnerPlan& plan, const StopSignals& stop, double limit_seco
 std::vector<std::unique_ptr<bisect::Runner>> make_runners(const RunnerPlan& plan, std::uint64_t jobs) {
   std::vector<std::unique_ptr<bisect::Runner>> runners;
   for (std::uint64_t slot = 0; slot < jobs; ++slot) {
+    std::optional<bisect::Launcher> launcher;
+    if (!plan.launchers.empty()) {
+      launcher = plan.launchers[slot % plan.launchers.size()];
+      launcher->slot = static_cast<unsigned>(slot);
+    }
     if (plan.server) {
-      runners.push_back(std::make_unique<bisect::ServerRunner>(*plan.server));
+      auto options = *plan.server;
+      options.launcher = launcher;
+      runners.push_back(std::make_unique<bisect::ServerRunner>(std::move(options)));
     } else {
-      runners.push_back(std::make_unique<bisect::CommandRunner>(*plan.command));
+      auto options = *plan.command;
+      options.launcher = launcher;
+      runners.push_back(std::make_unique<bisect::CommandRunner>(std::move(options)));
     }
   }
   return runners;

@@ -8,8 +8,10 @@
 #include <vector>
 
 #include "analyzer/bisect_options.h"
+#include "analyzer/instances.h"
 #include "analyzer/stop_signals.h"
 #include "bisect/command_runner.h"
+#include "bisect/launcher.h"
 #include "bisect/runner.h"
 #include "bisect/server_runner.h"
 #include "repo_reader/config.h"
@@ -19,15 +21,23 @@ namespace flakebisect::analyzer {
 struct RunnerPlan {
   std::optional<bisect::CommandRunnerOptions> command;
   std::optional<bisect::ServerRunnerOptions> server;  ///< used where there is one
+  std::vector<bisect::Launcher> launchers;  ///< slot i takes number i modulo their count; empty: here
+  std::shared_ptr<Instances> instances;     ///< of --launcher testr; must outlive the runners
   std::string configuration;  ///< what the above came from, as text: a resumed session compares it
 
   /// "command" or "server", for the session.
   std::string name() const { return server ? "server" : "command"; }
+  /// Likewise with the launcher of a slot: "server ssh:node3".
+  std::string name(std::size_t slot) const;
+  /// Probes at once: as asked for, else one for each machine of the launcher.
+  std::uint64_t jobs(const BisectOptions& options) const;
 };
 
 /// Reads the configuration of the directory. `family`: whose repository it is. Throws
 /// repo_reader::ConfigError, and repo_reader::InputError where nothing says how to run tests.
-RunnerPlan plan_runners(const BisectOptions& options, repo_reader::ConfigFamily family);
+/// Provisions testr's instances where --launcher asks for them.
+RunnerPlan plan_runners(const BisectOptions& options, repo_reader::ConfigFamily family,
+                        const StopSignals& stop);
 
 struct Discovered {
   std::optional<std::vector<std::string>> tests;  ///< in the runner's order; nothing where it cannot list

@@ -1,6 +1,7 @@
 #include "bisect/command_runner.h"
 
 #include <fmt/format.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -101,6 +102,9 @@ struct CommandRunner::Impl {
 
   ProbeResult run(const ProbeRequest& request, const CommandTemplate& form, const std::atomic<bool>& cancel,
                   bool& import_failed);
+  /// The shell text of a run, launched where there is a launcher.
+  std::string launched_text(const CommandTemplate& form, const std::vector<std::string>& tests,
+                            const TemporaryFolder& folder) const;
   void judge_result(const ProbeReader& reader, ProbeResult& result) const;
   void judge_exit(const ProbeReader& reader, const ProbeRequest& request, ProbeResult& result);
   void judge_plain_exit(const ProbeRequest& request, ProbeResult& result) const;
@@ -137,17 +141,33 @@ std::optional<std::string> passed_limit(const ProbeRequest& request, const Probe
 
 }  // namespace
 
+std::string CommandRunner::Impl::launched_text(const CommandTemplate& form,
+                                               const std::vector<std::string>& tests,
+                                               const TemporaryFolder& folder) const {
+  const std::string id_file = folder.path_of("ids");
+  if (!options.launcher) return run_text(form, tests, id_file);
+  const bool with_file = uses_variable(form, "IDFILE");
+  if (with_file && !options.launcher->brings_files())
+    return options.launcher->wrap_with_list(run_text_with_variable(form, tests, "ids"), id_file);
+  std::vector<std::string> files;
+  if (with_file) files.push_back(id_file);
+  std::string script;
+  auto text =
+      options.launcher->wrap(run_text(form, tests, id_file), files, folder.path_of("launched"), script);
+  if (!script.empty()) folder.write("launched", script);
+  return text;
+}
+
 ProbeResult CommandRunner::Impl::run(const ProbeRequest& request, const CommandTemplate& form,
                                      const std::atomic<bool>& cancel, bool& import_failed) {
   std::vector<std::string> tests = request.before;
   tests.push_back(request.victim);
   const TemporaryFolder folder;
-  std::string id_file = folder.path_of("ids");
   if (uses_variable(form, "IDFILE")) folder.write("ids", id_file_text(tests));
 
   ProbeReader reader(request.victim);
   ProbeResult result;
-  Execution execution(run_text(form, tests, id_file), options.directory, folder, reader);
+  Execution execution(launched_text(form, tests, folder), options.directory, folder, reader);
   const double start_limit = expects_subunit() ? options.start_limit_seconds : 0;
   std::size_t news = 0;
   double last_news = 0;
@@ -193,9 +213,16 @@ ProbeResult CommandRunner::Impl::run(const ProbeRequest& request, const CommandT
 
   if (reader.spoke_subunit()) subunit_seen = true;
   import_failed = reader.import_failed();
-  result.output_tail = joined_tail(reader.stray(), execution.errors());
+  const auto far_end = options.launcher ? launched_exit(execution.errors()) : std::nullopt;
+  result.output_tail = joined_tail(
+      reader.stray(), options.launcher ? without_exit_mark(execution.errors()) : execution.errors());
+  if (far_end && ended_itself) result.wait_status = W_EXITCODE(*far_end & 0xff, 0);
   if (reader.victim_status()) {
     judge_result(reader, result);
+  } else if (options.launcher && ended_itself && !far_end) {
+    result.lost = true;
+    result.void_reason = fmt::format("{} was lost or could not be reached: {}", options.launcher->name,
+                                     launcher_last_words(execution.errors()));
   } else if (stopped) {
     if (request.hang_is_failure && reader.victim_started() && *stopped != "cancelled") {
       result.end = VictimEnd::fail;
@@ -360,7 +387,12 @@ std::optional<std::vector<std::string>> CommandRunner::list_tests(const std::ato
     if (known.emplace(*event.test_id).second) tests.emplace_back(*event.test_id);
   });
   const TemporaryFolder folder;
-  const std::string text = list_text(impl_->options.command);
+  std::string text = list_text(impl_->options.command);
+  if (impl_->options.launcher) {
+    std::string script;
+    text = impl_->options.launcher->wrap(text, {}, folder.path_of("launched"), script);
+    if (!script.empty()) folder.write("launched", script);
+  }
   Execution execution(text, impl_->options.directory, folder, sink);
   while (!execution.exited()) {
     if (cancel) return std::nullopt;
@@ -420,7 +452,9 @@ std::string CommandRunner::describe_command(const std::vector<std::string>& test
 }
 
 std::string CommandRunner::description() const {
-  return "a new process for each probe: " + one_line(impl_->options.command.command);
+  return "a new process for each probe" +
+         (impl_->options.launcher ? " through " + impl_->options.launcher->name : std::string()) + ": " +
+         one_line(impl_->options.command.command);
 }
 
 std::string CommandRunner::reproduction_command(const std::vector<std::string>& tests) const {

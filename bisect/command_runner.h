@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "bisect/command_template.h"
+#include "bisect/launcher.h"
 #include "bisect/runner.h"
 
 namespace flakebisect::bisect {
@@ -41,6 +42,7 @@ struct CommandRunnerOptions {
   bool unexpected_success_fails = false;
   /// What the list command printed, in its order, where it was run already (see list_tests()).
   std::optional<std::vector<std::string>> discovered;
+  std::optional<Launcher> launcher;  ///< runs it elsewhere; a probe whose far end was lost is void
   double start_limit_seconds = 300;  ///< until the first test starts
   double exit_grace_seconds = 1;     ///< after the victim's result, for class and module teardown
   double stop_grace_seconds = 0.5;   ///< between SIGTERM and SIGKILL

@@ -57,8 +57,7 @@ Weights Engine::State::weights_with_pending() {
   const Weights& now = weights();
   if (in_flight.empty()) return now;
   Counts counts = evidence.counts();
-  for (const auto& [id, pending] : in_flight)
-    add_to(counts, pending.probe.subset, predict_failure(problem, now, pending.probe.subset) > 0.5, 1.0);
+  for (const auto& [id, pending] : in_flight) add_to(counts, pending.probe.subset, pending.likely_fails, 1.0);
   return posterior.weigh(counts, evidence.history_failures(), evidence.history_passes());
 }
 
@@ -105,7 +104,8 @@ Probe Engine::State::issue(std::vector<TestIndex> subset, Purpose purpose, std::
   probe.subset = std::move(subset);
   probe.purpose = purpose;
   ++issued;
-  in_flight.emplace(probe.id, Pending{probe, std::move(target)});
+  const bool likely_fails = predict_failure(problem, weights(), probe.subset) > 0.5;
+  in_flight.emplace(probe.id, Pending{probe, std::move(target), 0.5, likely_fails});
   return probe;
 }
 

@@ -32,6 +32,9 @@ struct Pending {
   Probe probe;
   std::optional<Answer> target;        ///< what it confirms
   double treatment_probability = 0.5;  ///< with which its arm was drawn
+  /// The outcome that was likelier when it was issued. Kept, for with a thousand probes in flight a new
+  /// prediction for each of them would cost more than the probes.
+  bool likely_fails = false;
 };
 
 /// Minimal reproduction against control, for one answer.

@@ -1,5 +1,7 @@
 #include "bisect/rpc_probe.h"
 
+#include "bisect/launcher.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -194,6 +196,12 @@ void RpcProbe::on_closed() {
   end_.result.wait_status = server_.wait_status();
   const auto running = record_.running();
   const std::string how = server_.end_clause();
+  if (limits_.launched && !launched_exit(server_.error_tail())) {
+    set_void(fmt::format("{} was lost or could not be reached: {}", limits_.far_end,
+                         launcher_last_words(server_.error_tail())));
+    end_.result.lost = true;
+    return;
+  }
   if (!running || isolated_) {
     set_fault(fmt::format("the server died or hung up during a run: {}{}", how,
                           running ? fmt::format(" while {} ran in a process of its own", *running) : ""));

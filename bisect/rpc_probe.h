@@ -16,6 +16,8 @@ struct RpcProbeLimits {
   bool unexpected_success_fails = false;
   double start_seconds = 300;  ///< from the Run to its first test's start
   double ping_seconds = 5;     ///< for the Done of an empty List
+  bool launched = false;       ///< through a launcher: a connection that ends without its word was lost
+  std::string far_end;         ///< the launcher's name
   double done_seconds = 10;    ///< from the last result to Done
 };
 

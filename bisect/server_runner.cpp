@@ -10,6 +10,7 @@
 
 #include "bisect/rpc_connection.h"
 #include "bisect/rpc_probe.h"
+#include "bisect/temporary_folder.h"
 
 namespace flakebisect::bisect {
 
@@ -99,6 +100,14 @@ std::unique_ptr<ServerConnection> ServerRunner::Impl::start(const std::atomic<bo
   for (;;) {
     ConnectionOptions connect;
     connect.command = options.command;
+    std::unique_ptr<TemporaryFolder> folder;
+    if (options.launcher) {
+      std::string script;
+      if (options.launcher->brings_files()) folder = std::make_unique<TemporaryFolder>();
+      connect.command =
+          options.launcher->wrap(options.command, {}, folder ? folder->path_of("launched") : "", script);
+      if (folder) folder->write("launched", script);
+    }
     connect.directory = options.directory;
     connect.environment = options.environment;
     connect.client.nonce_prefix = fmt::format("f{}-", ++started);
@@ -120,6 +129,10 @@ std::unique_ptr<ServerConnection> ServerRunner::Impl::start(const std::atomic<bo
         break;
     }
     connection->end(kEndGraceSeconds);
+    if (options.launcher && !launched_exit(connection->error_tail())) {
+      throw CannotRun(fmt::format("{} was lost or could not be reached when a test server was started: {}",
+                                  options.launcher->name, launcher_last_words(connection->error_tail())));
+    }
     count_fault(handshake.sentence, connection->tails());
   }
 }
@@ -150,6 +163,8 @@ ServerRunner::ServerRunner(ServerRunnerOptions options) : impl_(std::make_unique
   impl_->limits.unexpected_success_fails = options.unexpected_success_fails;
   impl_->limits.start_seconds = options.start_limit_seconds;
   impl_->limits.ping_seconds = options.ping_limit_seconds;
+  impl_->limits.launched = options.launcher.has_value();
+  if (options.launcher) impl_->limits.far_end = options.launcher->name;
   impl_->limits.done_seconds = options.done_limit_seconds;
   impl_->options = std::move(options);
 }
@@ -226,6 +241,7 @@ std::string ServerRunner::reproduction_command(const std::vector<std::string>& t
 std::string ServerRunner::description() const {
   const Impl& self = *impl_;
   std::string text = fmt::format("the test server '{}'", self.options.command);
+  if (self.options.launcher) text += " through " + self.options.launcher->name;
   if (self.started == 0) return text;
   if (!self.name.empty()) text += fmt::format(" ({})", self.name);
   text += self.isolated ? ", kept warm: each run is a fork of it" : ", a new one for each probe";

@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "bisect/launcher.h"
 #include "bisect/runner.h"
 
 namespace flakebisect::bisect {
@@ -31,6 +32,7 @@ struct ServerRunnerOptions {
   std::string command;                                           ///< for /bin/sh
   std::string directory;                                         ///< to run it in; empty: ours
   std::vector<std::pair<std::string, std::string>> environment;  ///< added to ours
+  std::optional<Launcher> launcher;  ///< runs the server elsewhere; a probe whose far end was lost is void
   /// As CommandRunnerOptions has it.
   bool unexpected_success_fails = false;
   double handshake_limit_seconds = 60;

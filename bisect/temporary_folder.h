@@ -14,7 +14,7 @@
 namespace flakebisect::bisect {
 
 /// The files a folder may hold: the supervisor removes these names and no others.
-inline constexpr std::array<const char*, 2> scratch_files = {"ids", "command"};
+inline constexpr std::array<const char*, 3> scratch_files = {"ids", "command", "launched"};
 
 class TemporaryFolder {
  public:

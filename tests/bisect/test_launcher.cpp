@@ -1,0 +1,99 @@
+#include <sys/wait.h>
+
+#include <catch2/catch.hpp>
+#include <cstdlib>
+#include <fstream>
+
+#include "bisect/launcher.h"
+#include "command_project.h"
+
+using namespace flakebisect::bisect;
+using namespace flakebisect::bisect::testing;
+
+namespace {
+
+/// Runs shell text with its standard error in the file "err"; returns its status.
+int shell(const Project& project, const std::string& text) {
+  project.write("run", text);
+  const auto command = "cd '" + project.path.string() + "' && sh run > out 2> err";
+  return WEXITSTATUS(std::system(command.c_str()));  // NOLINT: one thread
+}
+
+const char* const awkward = "printf '%s|' \"a b\" '$COMMAND' 'it'\"'\"'s' \"$HOME_OF_NOBODY\"; exit 7";
+
+}  // namespace
+
+TEST_CASE("a launched command's words survive, and so does its status") {
+  const Project project;
+  std::string script;
+  for (const char* text : {
+           "env A=1 $COMMAND",                // hands the words on
+           "sh -c $QUOTED_COMMAND",           // joins and parses again, as ssh does
+           "sh -c 'exec \"$@\"' sh $COMMAND"  // a wrapper of the user's
+       }) {
+    const Launcher launcher{"launcher", text, project.path.string(), 0};
+    CHECK(shell(project, launcher.wrap(awkward, {}, "", script)) == 7);
+    CHECK(script.empty());
+    CHECK(project.read("out") == "a b|$COMMAND|it's||");
+    CHECK(launched_exit(project.read("err")) == 7);
+    CHECK(without_exit_mark(project.read("err")).empty());
+  }
+}
+
+TEST_CASE("a list of ids goes through standard input to a file of the far end") {
+  const Project project;
+  project.write("local_ids", "tests.a\ntests.b c\n");
+  const Launcher launcher{"launcher", "sh -c $QUOTED_COMMAND", "/", 0};
+  const auto text =
+      launcher.wrap_with_list("cat \"$ids\"; echo \"$ids\"; false", (project.path / "local_ids").string());
+  CHECK(shell(project, text) == 1);
+  const auto out = project.read("out");
+  CHECK(out.starts_with("tests.a\ntests.b c\n/"));
+  const auto remote = out.substr(out.find('/'));
+  CHECK_FALSE(fs::exists(remote.substr(0, remote.find('\n'))));
+  CHECK(launched_exit(project.read("err")) == 1);
+}
+
+TEST_CASE("a launcher that brings files gets the script as one") {
+  const Project project;
+  const auto launcher = instance_launcher("echo $FILES; env INSTANCE=$INSTANCE_ID $COMMAND", "i-7");
+  CHECK(launcher.brings_files());
+  std::string script;
+  const auto file = (project.path / "tmp/script").string();
+  // testr puts $COMMAND in as it is, whatever parses it then: so it must be plain words.
+  fs::create_directories("/tmp/flakebisect-test-launcher");
+  const std::string plain = "/tmp/flakebisect-test-launcher/script";
+  const auto text = launcher.wrap("echo $INSTANCE; exit 3", {"/tmp/ids"}, plain, script);
+  REQUIRE_FALSE(script.empty());
+  std::ofstream(plain) << script;
+  CHECK(shell(project, text) == 3);
+  CHECK(project.read("out") == plain + " /tmp/ids\ni-7\n");
+  fs::remove_all("/tmp/flakebisect-test-launcher");
+}
+
+TEST_CASE("a far end that is lost says nothing") {
+  const Project project;
+  std::string script;
+  const Launcher launcher{"launcher", "timeout -s KILL 0.2 $COMMAND; echo 'Connection closed' >&2; exit 255",
+                          "/", 0};
+  CHECK(shell(project, launcher.wrap("sleep 100", {}, "", script)) == 255);
+  CHECK_FALSE(launched_exit(project.read("err")));
+  CHECK(launcher_last_words(project.read("err")).find("losed") != std::string::npos);
+  const Launcher nowhere{"launcher", "$COMMAND", "/no/such/directory", 0};
+  shell(project, nowhere.wrap("true", {}, "", script));
+  CHECK_FALSE(launched_exit(project.read("err")));
+}
+
+TEST_CASE("presets, and what is refused") {
+  const auto hosts = parse_launchers("ssh:one,user@two", "/src");
+  REQUIRE(hosts.size() == 2);
+  CHECK(hosts[1].name == "ssh:user@two");
+  CHECK(hosts[1].text.find("user@two $QUOTED_COMMAND") != std::string::npos);
+  CHECK(parse_launchers("kubectl:ci/pod-1", "/src")[0].text.find("pod-1 -n ci -- $COMMAND") !=
+        std::string::npos);
+  CHECK(parse_launchers("slurm:--partition=x", "/src")[0].text.find("--partition=x $COMMAND") !=
+        std::string::npos);
+  CHECK(parse_launchers("nice $COMMAND", "/src")[0].text == "nice $COMMAND");
+  for (const char* wrong : {"ssh:", "ssh:-oProxyCommand=x", "ssh:a b", "kubectl:;x", "nice", "slurn"})
+    CHECK_THROWS_AS(parse_launchers(wrong, "/src"), LauncherError);
+}
