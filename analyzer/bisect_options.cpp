@@ -25,6 +25,9 @@ po::options_description bisect_options() {
      "whose ordered list to take, such as worker-0 (default: the worker on which the victim failed)")
     ("test", po::value<std::string>()->value_name("ID"),
      "the victim (default: the first test that failed on that worker)")
+    ("all-failures", po::bool_switch(),
+     "a campaign: every test that failed in the run, one after the other, within one budget")
+    ("flaky", po::bool_switch(), "a campaign: every test that both passed and failed in the stored runs")
     ("load-list", po::value<std::string>()->value_name("FILE"),
      "an ordered list instead of a repository, one test id a line (-: standard input); "
      "needs --test and --command or --server");
@@ -98,6 +101,21 @@ BisectOptions parse_bisect_options(const std::vector<std::string>& args, bool& h
   options.run_id = optional_value<std::string>(values, "run-id");
   options.worker = optional_value<std::string>(values, "worker");
   options.test = optional_value<std::string>(values, "test");
+  options.all_failures = values["all-failures"].as<bool>();
+  options.flaky = values["flaky"].as<bool>();
+  if (options.all_failures || options.flaky) {
+    const std::string campaign = options.flaky ? "--flaky" : "--all-failures";
+    if (options.all_failures && options.flaky)
+      throw UsageError("--all-failures and --flaky: give one of them");
+    if (options.test || values.count("load-list") != 0)
+      throw UsageError(campaign + " finds its victims itself: leave --test and --load-list out");
+    if (options.flaky && (options.run_id || options.worker))
+      throw UsageError("--flaky looks at all stored runs: leave --run-id and --worker out");
+    for (const auto& format : known_report_formats()) {
+      if (format != "json" && optional_value<std::string>(values, format.c_str()) == "-")
+        throw UsageError(campaign + " writes a report for each victim: give --" + format + " a file's name");
+    }
+  }
   options.load_list = optional_value<std::string>(values, "load-list");
   options.command = optional_value<std::string>(values, "command");
   options.server = optional_value<std::string>(values, "server");

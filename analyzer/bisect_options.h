@@ -23,6 +23,8 @@ struct BisectOptions {
   std::optional<std::string> run_id;  ///< a number or "latest"
   std::optional<std::string> worker;
   std::optional<std::string> test;
+  bool all_failures = false;  ///< a campaign: every failure of the run
+  bool flaky = false;         ///< a campaign: every test that both passed and failed
   std::optional<std::string> load_list;
   std::optional<std::string> command;
   std::optional<std::string> server;

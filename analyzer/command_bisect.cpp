@@ -12,6 +12,7 @@
 #include <sstream>
 
 #include "analyzer/bisection.h"
+#include "analyzer/campaign.h"
 #include "analyzer/case_builder.h"
 #include "analyzer/command_line.h"
 #include "analyzer/commands.h"
@@ -100,6 +101,7 @@ int command_bisect(const Arguments& args) {
   const auto& stop = catch_stop_signals();
   const auto& options = bisection.options;
   check_directory(options.common.directory);
+  if (options.all_failures || options.flaky) return run_campaign(args, options);
 
   std::optional<Repository> repository;
   std::optional<StoredVictim> victim;

@@ -1,0 +1,352 @@
+#include "analyzer/campaign.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "analyzer/commands.h"
+#include "analyzer/exit_status.h"
+#include "analyzer/report_formats.h"
+#include "analyzer/session_file.h"
+#include "analyzer/session_store.h"
+#include "analyzer/status_view.h"
+#include "bisect/runner.h"
+#include "repo_reader/config.h"
+#include "repo_reader/input_error.h"
+
+namespace flakebisect::analyzer {
+
+using nlohmann::json;
+using repo_reader::InputError;
+using repo_reader::Repository;
+using repo_reader::RunId;
+
+namespace {
+
+/// Stored runs looked at by --flaky, the latest ones.
+constexpr std::size_t most_runs = 200;
+/// Less than this is no time to explain anything in.
+constexpr double least_share_seconds = 2;
+
+/// What became of a victim.
+struct Outcome {
+  CampaignVictim victim;
+  int status = exit_internal_error;
+  std::string error;         ///< why it could not be tried; empty where it could
+  std::int64_t session = 0;  ///< 0: none
+  json report;               ///< null: none
+};
+
+double list_seconds(const repo_reader::WorkerRun& worker, std::size_t index) {
+  double seconds = 0;
+  for (std::size_t i = 0; i <= index; ++i) seconds += worker.tests[i].seconds.value_or(0);
+  return seconds;
+}
+
+void sort_by_promise(std::vector<CampaignVictim>& victims) {
+  const auto promise = [](const CampaignVictim& victim) {
+    return static_cast<double>(victim.failures) / (victim.list_seconds + 0.1);
+  };
+  std::stable_sort(victims.begin(), victims.end(), [&](const auto& a, const auto& b) {
+    return promise(a) != promise(b) ? promise(a) > promise(b) : a.id < b.id;
+  });
+}
+
+std::vector<CampaignVictim> failures_of_run(const Repository& repository, const BisectOptions& options) {
+  const RunId id = repository.resolve(options.run_id.value_or("latest"));
+  const auto run = repository.read_run(id);
+  std::vector<CampaignVictim> victims;
+  std::set<std::string> seen;
+  for (const auto& worker : run.workers) {
+    if (options.worker && *options.worker != worker.tag) continue;
+    for (std::size_t i = 0; i < worker.tests.size(); ++i) {
+      const auto& test = worker.tests[i];
+      if (!test.runnable || !test.failed() || !seen.insert(test.id).second) continue;
+      victims.push_back({std::to_string(id), worker.tag, test.id, 1, list_seconds(worker, i)});
+    }
+  }
+  if (victims.empty())
+    throw InputError(InputError::Kind::no_such_test, fmt::format("no test failed in run {}", id));
+  return victims;
+}
+
+std::vector<CampaignVictim> flaky_tests(const Repository& repository) {
+  auto ids = repository.run_ids();
+  std::sort(ids.begin(), ids.end());
+  if (ids.size() > most_runs) ids.erase(ids.begin(), ids.end() - static_cast<std::ptrdiff_t>(most_runs));
+  struct Seen {
+    bool passed = false;
+    CampaignVictim latest;
+  };
+  std::map<std::string, Seen> tests;
+  for (const RunId id : ids) {
+    repo_reader::TestRun run;
+    try {
+      run = repository.read_run(id);
+    } catch (const InputError&) {
+      continue;  // damaged, or removed meanwhile: the others still count
+    }
+    for (const auto& worker : run.workers) {
+      for (std::size_t i = 0; i < worker.tests.size(); ++i) {
+        const auto& test = worker.tests[i];
+        if (!test.runnable) continue;
+        auto& seen = tests[test.id];
+        if (test.failed()) {
+          const auto failures = seen.latest.failures + 1;
+          seen.latest = {std::to_string(id), worker.tag, test.id, failures, list_seconds(worker, i)};
+        } else if (test.status == repo_reader::Status::success) {
+          seen.passed = true;
+        }
+      }
+    }
+  }
+  std::vector<CampaignVictim> victims;
+  for (const auto& [id, seen] : tests) {
+    if (seen.passed && seen.latest.failures != 0) victims.push_back(seen.latest);
+  }
+  if (victims.empty()) {
+    throw InputError(InputError::Kind::no_such_test,
+                     fmt::format("no test both passed and failed in the {} stored runs of {}", ids.size(),
+                                 repository.path().string()));
+  }
+  return victims;
+}
+
+/// Runs a command, and turns what it throws about this victim into its error.
+int attempt(Outcome& outcome, int (*command)(const Arguments&), const Arguments& words) {
+  try {
+    return command(words);
+  } catch (const InputError& error) {
+    outcome.error = error.what();
+    return exit_bad_input;
+  } catch (const bisect::CannotRun& error) {
+    outcome.error = error.what();
+    return exit_cannot_run;
+  }
+}
+
+std::string verdict_words(const Outcome& outcome) {
+  if (!outcome.error.empty())
+    return "could not be tried: " + outcome.error.substr(0, outcome.error.find('\n'));
+  if (!outcome.report.is_object()) return "no report";
+  const auto& verdict = outcome.report["verdict"];
+  std::string words = verdict.value("kind", "");
+  for (const auto& test : verdict.value("tests", std::vector<std::string>{})) words += " " + test;
+  return words;
+}
+
+json summary_json(const std::vector<Outcome>& outcomes, const std::string& file) {
+  json victims = json::array();
+  for (const auto& outcome : outcomes) {
+    victims.push_back({{"victim", outcome.victim.id},
+                       {"run_id", outcome.victim.run_id},
+                       {"worker", outcome.victim.worker},
+                       {"status", outcome.status},
+                       {"error", outcome.error.empty() ? json(nullptr) : json(outcome.error)},
+                       {"session", outcome.session == 0 ? json(nullptr) : json(outcome.session)},
+                       {"report", outcome.report}});
+  }
+  return {{"schema", "flakebisect/campaign/1"}, {"sessions", file}, {"victims", victims}};
+}
+
+std::string summary_text(const std::vector<Outcome>& outcomes) {
+  std::string text =
+      fmt::format("\nSummary of {} victim{}\n", outcomes.size(), outcomes.size() == 1 ? "" : "s");
+  for (const auto& outcome : outcomes) {
+    text += fmt::format("  {}\n    run {} {}: {}{}\n", outcome.victim.id, outcome.victim.run_id,
+                        outcome.victim.worker, verdict_words(outcome),
+                        outcome.session == 0 ? "" : fmt::format(" (session {})", outcome.session));
+  }
+  return text;
+}
+
+int overall(const std::vector<Outcome>& outcomes) {
+  int worst = exit_ok;
+  for (const auto& outcome : outcomes) {
+    // Of what is left open, the one that more time may still answer counts first.
+    if (outcome.status == exit_inconclusive) return exit_inconclusive;
+    if (worst == exit_ok || worst == exit_not_reproduced)
+      worst = outcome.status == exit_ok ? worst : outcome.status;
+  }
+  return worst;
+}
+
+class Campaign {
+ public:
+  Campaign(const Arguments& args, const BisectOptions& options)
+      : options_(options), file_(session_file(options.common.directory, options.session)) {
+    std::vector<std::string> own = {"--all-failures", "--flaky", "--run-id", "--worker", "--budget"};
+    for (const auto& format : known_report_formats()) own.push_back("--" + format);
+    common_ = without_options(args, own);
+  }
+
+  int run(std::vector<CampaignVictim> victims) {
+    for (auto& victim : victims)
+      outcomes_.push_back({std::move(victim), exit_internal_error, "", 0, nullptr});
+    for (std::size_t i = 0; i < outcomes_.size(); ++i) {
+      auto& outcome = outcomes_[i];
+      std::fprintf(stderr, "--- victim %zu of %zu: %s\n", i + 1, outcomes_.size(), outcome.victim.id.c_str());
+      Arguments words = common_;
+      words.insert(words.end(), {"--test", outcome.victim.id, "--run-id", outcome.victim.run_id});
+      if (!outcome.victim.worker.empty()) words.insert(words.end(), {"--worker", outcome.victim.worker});
+      if (!step(i, words, command_bisect, share(outcomes_.size() - i))) return finish();
+    }
+    // Time that quick victims left over goes to the others, the soonest expected first.
+    while (const auto next = most_promising()) {
+      auto& outcome = outcomes_[*next];
+      std::fprintf(stderr, "--- again, with what is left of the budget: %s\n", outcome.victim.id.c_str());
+      Arguments words = {std::to_string(outcome.session), "--session", file_, "-C",
+                         options_.common.directory};
+      if (options_.common.quiet) words.emplace_back("-q");
+      tried_.insert(*next);
+      if (!step(*next, words, command_resume, left())) break;
+    }
+    return finish();
+  }
+
+ private:
+  std::optional<double> left() const {
+    if (!options_.budget_seconds) return std::nullopt;
+    const std::chrono::duration<double> gone = std::chrono::steady_clock::now() - began_;
+    return std::max(0.0, *options_.budget_seconds - gone.count());
+  }
+  std::optional<double> share(std::size_t among) const {
+    const auto rest = left();
+    return rest ? std::optional(*rest / static_cast<double>(among)) : std::nullopt;
+  }
+
+  /// False: a signal ended it.
+  bool step(std::size_t i, Arguments words, int (*command)(const Arguments&), std::optional<double> seconds) {
+    auto& outcome = outcomes_[i];
+    if (seconds && *seconds < least_share_seconds) {
+      if (outcome.session == 0) {
+        outcome.status = exit_inconclusive;
+        outcome.error = "the budget ended before its turn";
+      }
+      return true;
+    }
+    if (seconds) words.insert(words.end(), {"--budget", fmt::format("{:.0f}s", std::floor(*seconds))});
+    for (const auto& request : options_.reports) {
+      if (request.file != "-")
+        words.insert(words.end(), {"--" + request.format, numbered_file(request.file, i + 1)});
+    }
+    const auto before = last_session();
+    outcome.error.clear();
+    outcome.status = attempt(outcome, command, words);
+    if (outcome.session == 0 && last_session() != before) outcome.session = last_session();
+    if (!outcome.error.empty()) std::fprintf(stderr, "flakebisect: %s\n", outcome.error.c_str());
+    read_report(outcome);
+    return outcome.status < 128;
+  }
+
+  std::int64_t last_session() const {
+    std::error_code ignored;
+    if (!std::filesystem::exists(file_, ignored)) return 0;
+    SessionStore store(file_);
+    const auto sessions = store.list();
+    return sessions.empty() ? 0 : sessions.back().id;
+  }
+
+  void read_report(Outcome& outcome) const {
+    if (outcome.session == 0) return;
+    SessionStore store(file_);
+    const auto info = store.find(outcome.session);
+    if (info && !info->report.empty()) outcome.report = json::parse(info->report, nullptr, false);
+  }
+
+  /// Of those that lack a verdict and had no second turn, the one that is expected to need the least time.
+  std::optional<std::size_t> most_promising() const {
+    const auto rest = left();
+    if (!rest || *rest < least_share_seconds) return std::nullopt;
+    std::optional<std::size_t> best;
+    double least = 0;
+    for (std::size_t i = 0; i < outcomes_.size(); ++i) {
+      const auto& outcome = outcomes_[i];
+      if (outcome.status != exit_inconclusive || outcome.session == 0 || tried_.count(i) != 0) continue;
+      double expected = 1e18;
+      if (outcome.report.is_object() && outcome.report.contains("forecast") &&
+          outcome.report["forecast"]["median_seconds"].is_number())
+        expected = outcome.report["forecast"]["median_seconds"].get<double>();
+      if (best && expected >= least) continue;
+      best = i;
+      least = expected;
+    }
+    return best;
+  }
+
+  int finish() {
+    const auto text = summary_text(outcomes_);
+    bool to_stdout = true;
+    for (const auto& request : options_.reports) {
+      if (request.format == "json") {
+        const auto summary =
+            summary_json(outcomes_, file_).dump(1, ' ', false, json::error_handler_t::replace) + "\n";
+        if (request.file == "-") {
+          to_stdout = false;
+          std::fputs(summary.c_str(), stdout);
+        } else {
+          std::ofstream out(request.file);
+          if (!(out << summary).flush()) throw OutputError("cannot write the summary " + request.file);
+        }
+      }
+    }
+    std::fputs(text.c_str(), to_stdout ? stdout : stderr);
+    for (const auto& outcome : outcomes_) {
+      if (outcome.status >= 128) return outcome.status;
+    }
+    return overall(outcomes_);
+  }
+
+  const BisectOptions& options_;
+  std::string file_;
+  Arguments common_;
+  std::vector<Outcome> outcomes_;
+  std::set<std::size_t> tried_;
+  std::chrono::steady_clock::time_point began_ = std::chrono::steady_clock::now();
+};
+
+}  // namespace
+
+std::vector<CampaignVictim> campaign_victims(const Repository& repository, const BisectOptions& options) {
+  auto victims = options.flaky ? flaky_tests(repository) : failures_of_run(repository, options);
+  sort_by_promise(victims);
+  return victims;
+}
+
+std::vector<std::string> without_options(const std::vector<std::string>& args,
+                                         const std::vector<std::string>& names) {
+  static const std::set<std::string> switches = {"--all-failures", "--flaky"};
+  std::vector<std::string> kept;
+  for (std::size_t i = 0; i < args.size(); ++i) {
+    const auto name = args[i].substr(0, args[i].find('='));
+    if (std::find(names.begin(), names.end(), name) == names.end()) {
+      kept.push_back(args[i]);
+    } else if (name == args[i] && switches.count(name) == 0) {
+      ++i;  // its value
+    }
+  }
+  return kept;
+}
+
+std::string numbered_file(const std::string& file, std::size_t number) {
+  const auto slash = file.rfind('/');
+  auto dot = file.rfind('.');
+  if (dot == std::string::npos || (slash != std::string::npos && dot < slash)) dot = file.size();
+  return fmt::format("{}-{}{}", file.substr(0, dot), number, file.substr(dot));
+}
+
+int run_campaign(const std::vector<std::string>& args, const BisectOptions& options) {
+  const auto repository = options.common.repo ? Repository::open(*options.common.repo)
+                                              : Repository::find(options.common.directory);
+  return Campaign(args, options).run(campaign_victims(repository, options));
+}
+
+}  // namespace flakebisect::analyzer

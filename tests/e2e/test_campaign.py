@@ -1,0 +1,100 @@
+#!/usr/bin/python3
+"""Campaigns: many victims in one job, with a report each, a summary and a shared budget."""
+import json
+import os
+import sys
+import unittest
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from small_project import BEHIND, POLLUTER, TESTS, VICTIM, SmallProject, stored_run  # noqa: E402
+
+ALONE = TESTS[2]
+
+
+class CampaignTest(SmallProject):
+    def setUp(self):
+        super().setUp()
+        everything = TESTS + [VICTIM, BEHIND]
+        self.repository({
+            "5": stored_run(everything, failed=[ALONE]), "6": stored_run(everything),
+            "7": stored_run(everything, failed=[ALONE, VICTIM]),
+        })
+        runner = self.folder / "runner"
+        # ALONE fails whatever runs before it.
+        runner.write_text(runner.read_text().replace("bad = test == VICTIM", f"bad = test == {ALONE!r} or test == VICTIM"))
+
+    def campaign(self, *words, status=0):
+        ran = self.run_program(*words, "--json", "reports.json", "--markdown", "reports.md")
+        self.assertEqual(ran.returncode, status, ran.stderr)
+        return json.loads((self.folder / "reports.json").read_text()), ran
+
+    def check_both(self, summary):
+        found = {one["victim"]: one["report"]["verdict"] for one in summary["victims"]}
+        self.assertEqual(set(found), {ALONE, VICTIM})
+        self.assertEqual(found[ALONE]["kind"], "self")
+        self.assertEqual((found[VICTIM]["kind"], found[VICTIM]["tests"]), ("polluter", [POLLUTER]))
+
+    def test_all_failures_of_a_run(self):
+        summary, ran = self.campaign("--all-failures", "--run-id", "7")
+        self.assertEqual(summary["schema"], "flakebisect/campaign/1")
+        self.check_both(summary)
+        # The victim whose list is short comes first.
+        self.assertEqual([one["victim"] for one in summary["victims"]], [ALONE, VICTIM])
+        for number in (1, 2):
+            report = json.loads((self.folder / f"reports-{number}.json").read_text())
+            self.assertEqual(report["victim"], summary["victims"][number - 1]["victim"])
+            self.assertIn(report["victim"].rsplit(".", 1)[1].replace("_", ""),
+                          (self.folder / f"reports-{number}.md").read_text().replace("_", "").replace("\\", ""))
+        self.assertIn("Summary of 2 victims", ran.stdout)
+        self.assertEqual(len(self.run_program("sessions").stdout.splitlines()), 2)
+
+    def test_flaky_tests_of_the_repository(self):
+        summary, _ = self.campaign("--flaky")
+        self.check_both(summary)
+        self.assertEqual({one["run_id"] for one in summary["victims"]}, {"7"})
+
+    def test_a_budget_is_shared(self):
+        summary, _ = self.campaign("--all-failures", "--budget", "200s")
+        self.check_both(summary)
+
+    def test_sessions_can_be_resumed(self):
+        ran = self.run_program("--all-failures", "--max-probes", "6", "--confidence", "0.999999", "--json", "reports.json")
+        self.assertIn(ran.returncode, (3, 4), ran.stderr)
+        summary = json.loads((self.folder / "reports.json").read_text())
+        self.assertEqual(len(summary["victims"]), 2)
+        for one in summary["victims"]:
+            self.assertIn(one["status"], (3, 4))
+            resumed = self.run_program("resume", str(one["session"]), "--confidence", "0.95")
+            self.assertEqual(resumed.returncode, 0, resumed.stderr)
+
+    def test_time_left_over_goes_to_those_without_a_verdict(self):
+        # The first turn ends after twenty probes; the second turn has no such limit.
+        ran = self.run_program("--all-failures", "--budget", "200s", "--max-probes", "20", "--confidence", "0.999999",
+                               "--json", "reports.json")
+        self.assertIn(ran.returncode, (0, 4), ran.stderr)
+        summary = json.loads((self.folder / "reports.json").read_text())
+        self.assertNotIn(3, [one["status"] for one in summary["victims"]])
+
+    def test_a_victim_that_cannot_be_tried_does_not_end_it(self):
+        gone = "tests.test_a.Case.test_removed"
+        self.repository({"7": stored_run([gone, *TESTS, VICTIM], failed=[gone, VICTIM])})
+        summary, ran = self.campaign("--all-failures", status=5)
+        found = {one["victim"]: one for one in summary["victims"]}
+        self.assertIn("removed", found[gone]["error"])
+        self.assertEqual(found[VICTIM]["report"]["verdict"]["tests"], [POLLUTER])
+
+    def test_what_does_not_go_together(self):
+        for words in (["--flaky", "--test", "x"], ["--flaky", "--all-failures"], ["--flaky", "--run-id", "7"],
+                      ["--all-failures", "--html", "-"]):
+            ran = self.run_program(*words)
+            self.assertEqual(ran.returncode, 2, ran.stderr)
+
+    def test_nothing_to_explain(self):
+        self.repository({"6": stored_run(TESTS)})
+        for words in (["--flaky"], ["--all-failures", "--run-id", "6"]):
+            ran = self.run_program(*words)
+            self.assertEqual(ran.returncode, 5, ran.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main()
