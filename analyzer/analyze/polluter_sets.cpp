@@ -57,6 +57,7 @@ std::vector<std::uint32_t> likely_members(const Exposure& exposure) {
   });
   if (ranked.size() > most_members) ranked.resize(most_members);
   std::vector<std::uint32_t> members;
+  members.reserve(ranked.size());
   for (const auto& [score, test] : ranked) members.push_back(test);
   std::sort(members.begin(), members.end());
   return members;
@@ -121,6 +122,7 @@ std::vector<PolluterSet> promising_sets(const Membership& membership,
         if (!seen.insert(places).second) continue;
         Row row = combined(smaller.row, membership.rows[i], std::bit_or<>());
         std::vector<std::uint32_t> tests;
+        tests.reserve(places.size());
         for (const auto place : places) tests.push_back(membership.tests[place]);
         sets.push_back(make(std::move(tests), false, row));
         grown.push_back({std::move(places), std::move(row), sets.back().score});
