@@ -2,12 +2,17 @@
 
 #include <algorithm>
 #include <catch2/catch.hpp>
+#include <filesystem>
+#include <fstream>
 #include <set>
 
 #include "analyzer/analyze/co_failures.h"
 #include "analyzer/analyze/interference_layout.h"
 #include "analyzer/analyze/interference_render.h"
 #include "analyzer/analyze/suggestion.h"
+#include "analyzer/report_json.h"
+#include "analyzer/session_store.h"
+#include "report_samples.h"
 #include "stats/rng.h"
 
 using namespace flakebisect::analyzer;
@@ -110,4 +115,34 @@ TEST_CASE("Tests that fail in the same runs form one group") {
 
 TEST_CASE("Suspects are quoted as regular expressions that match just them") {
   CHECK(regex_quote("a.b::c[x-1] (y)") == "a\\.b::c\\[x-1\\] \\(y\\)");
+}
+
+TEST_CASE("What bisections found enters the graph, and a file that cannot be read is said") {
+  std::string folder = (std::filesystem::temp_directory_path() / "flakebisect-graph-XXXXXX").string();
+  REQUIRE(mkdtemp(folder.data()) != nullptr);
+  const std::string file = folder + "/sessions.sqlite";
+  std::vector<std::string> warnings;
+  CHECK(interference_of_sessions(file, warnings).empty());
+  CHECK(warnings.empty());
+  const auto report = report_samples::polluter();
+  {
+    SessionStore store(file);
+    SessionInfo info;
+    info.options = info.problem = info.context = "{}";
+    store.finish(store.create(info), "done", render_json(report));
+    store.finish(store.create(info), "done", "no report");
+  }
+  const auto findings = interference_of_sessions(file, warnings);
+  CHECK(warnings.size() == 1);
+  REQUIRE(findings.size() == report.verdict.tests.size() + report.verdict.cleaners.size());
+  CHECK(findings.front().from == report.verdict.tests.front());
+  CHECK(findings.front().to == report.victim);
+  CHECK(findings.front().kind == InterferenceKind::pollutes);
+  CHECK(findings.front().confirmed);
+  CHECK(findings.back().kind == InterferenceKind::cleans);
+  std::ofstream(file) << std::string(4096, 'x');
+  warnings.clear();
+  CHECK(interference_of_sessions(file, warnings).empty());
+  CHECK(warnings.size() == 1);
+  std::filesystem::remove_all(folder);
 }
