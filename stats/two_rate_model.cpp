@@ -74,14 +74,7 @@ void TwoRateModel::make_grid(double failures) {
   }
   log_prior_ -= log_sum(log_prior_);
   inactive_log_pass_.clear();
-  inactive_log_prior_.clear();
-  for (const RatioCell& cell : cells_) {
-    inactive_log_pass_.push_back((-cell.ratio * rate_).log1p());
-    Eigen::ArrayXd discount = Eigen::ArrayXd::Zero(points);
-    if (cell.usual_inactive_rate > 0)
-      discount = (cell.ratio * rate_ / cell.usual_inactive_rate).square().min(1.0).max(0.05).log();
-    inactive_log_prior_.push_back(discount);
-  }
+  for (const RatioCell& cell : cells_) inactive_log_pass_.push_back((-cell.ratio * rate_).log1p());
   grid_failures_ = failures;
 }
 
@@ -94,8 +87,7 @@ void TwoRateModel::set_totals(double failures, double passes) {
   base_.clear();
   node_.assign(cells_.size(), {});
   for (std::size_t k = 0; k < cells_.size(); ++k)
-    base_.push_back(log_prior_ + inactive_log_prior_[k] + failures * log_rate_ +
-                    passes * inactive_log_pass_[k]);
+    base_.push_back(log_prior_ + failures * log_rate_ + passes * inactive_log_pass_[k]);
   const Eigen::ArrayXd terms = log_prior_ + failures * log_rate_ + passes * log_pass_;
   constant_.log_marginal = log_sum(terms);
   constant_.active_rate = ((terms - constant_.log_marginal).exp() * rate_).sum();

@@ -18,16 +18,14 @@ struct RatePrior {
 };
 
 /// What flaky tests do in the wild: most fail in 1 to 20 % of the runs of a bad order, some nearly always
-/// (STATISTICS: IDoFT, 101 tests). Nothing below 0.1 %: no search could explain it.
+/// (IDoFT, 101 tests in their worst orders). Little below 0.9 %, nothing below 0.1 %: no search could explain
+/// it.
 RatePrior default_rate_prior();
 
 /// One value of rho.
 struct RatioCell {
   double ratio = 0;   ///< in [0, 1)
   double weight = 1;  ///< prior probability, > 0
-  /// Above 0: rates rho * p well below this one are less likely than the product of the priors says, by the
-  /// square of their ratio, but never by more than 20 times.
-  double usual_inactive_rate = 0;
 };
 
 /// What the data say about one explanation (over a set of ratio cells).
@@ -78,8 +76,7 @@ class TwoRateModel {
   std::vector<double> log_weight_, log_ratio_;  ///< of the cells
   double grid_failures_ = -1;                   ///< the number of failures the grid is fine enough for
   Eigen::ArrayXd rate_, log_rate_, log_pass_, log_prior_;
-  std::vector<Eigen::ArrayXd> inactive_log_pass_;   ///< per cell: log(1 - rho p)
-  std::vector<Eigen::ArrayXd> inactive_log_prior_;  ///< per cell: log of the discount of small rho p
+  std::vector<Eigen::ArrayXd> inactive_log_pass_;  ///< per cell: log(1 - rho p)
   double failures_ = 0, passes_ = 0;
   RateSummary constant_;
   std::vector<Eigen::ArrayXd> base_;             ///< per cell: log prior + F log p + S log(1 - rho p)

@@ -47,7 +47,7 @@ stats::RatePrior rate_prior() {
 }
 
 stats::TwoRateModel make_model() {
-  return {rate_prior(), {{0.0, 0.70, 0}, {0.03, 0.10, 0}, {0.1, 0.10, 0}, {0.3, 0.10, 0}}};
+  return {rate_prior(), {{0.0, 0.70}, {0.03, 0.10}, {0.1, 0.10}, {0.3, 0.10}}};
 }
 constexpr std::size_t model_cells = 4;
 
