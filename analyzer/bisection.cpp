@@ -9,6 +9,7 @@
 #include <cstdio>
 #include <regex>
 
+#include "analyzer/ci_log.h"
 #include "analyzer/exit_status.h"
 #include "analyzer/forecast_words.h"
 #include "analyzer/report_json.h"
@@ -345,13 +346,14 @@ int run_bisection(Bisection& bisection) {
       step();
     }
     if (options.common.quiet || !view.due(status)) return;
-    view.update({status, engine.leading(3), engine.expected_seconds_left()});
+    view.update({status, engine.leading(4), engine.expected_seconds_left()});
   };
 
   const auto resume_advice = [&] {
     return fmt::format("flakebisect resume --session {} {}", bisection.store->path(), bisection.session);
   };
   LoopResult loop;
+  CiSection section(stderr, "flakebisect: why does " + facts.victim + " fail?");
   try {
     loop = run_probe_loop(engine, bisection.runners, settings, hooks, stop.number, std::move(guard));
   } catch (...) {
@@ -367,6 +369,7 @@ int run_bisection(Bisection& bisection) {
     throw;
   }
   view.clear();
+  section.end();
   step();
 
   auto verdict = engine.verdict();
@@ -432,6 +435,7 @@ int run_bisection(Bisection& bisection) {
   } catch (const SessionError& error) {
     not_kept = error;  // a full disk for the session is no reason to keep the answer from the user
   }
+  append_job_summary(report);
   write_reports(report, options.reports, options.common);
   if (not_kept) throw *not_kept;
   if (status != exit_ok) std::fprintf(stderr, "to go on: %s\n", resume_advice().c_str());

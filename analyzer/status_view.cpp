@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
+#include <string_view>
 
 namespace flakebisect::analyzer {
 
@@ -12,6 +14,13 @@ using bisect::Kind;
 
 namespace {
 
+/// So often plain output looks for news.
+constexpr double look_interval_seconds = 2;
+/// An explanation is news once it is likelier than not.
+constexpr double news_probability = 0.5;
+constexpr std::size_t most_bars = 4;
+constexpr std::size_t most_slots = 8;
+constexpr std::size_t bar_width = 20;
 /// Plain lines come at least this often.
 constexpr double plain_interval_seconds = 60;
 /// A live line changes at most this often.
@@ -129,34 +138,100 @@ StatusView::~StatusView() {
   clear();
 }
 
+bool locale_is_utf8() {
+  for (const char* variable : {"LC_ALL", "LC_CTYPE", "LANG"}) {
+    const char* value = std::getenv(variable);
+    if (value == nullptr || *value == '\0') continue;
+    const std::string_view text = value;
+    return text.find("UTF-8") != std::string_view::npos || text.find("utf8") != std::string_view::npos;
+  }
+  return false;
+}
+
+std::vector<std::string> status_block(const StatusFacts& facts, const std::vector<std::string>& candidates,
+                                      std::size_t width, bool unicode) {
+  const auto& loop = facts.loop;
+  std::vector<std::string> lines;
+  std::string head = fmt::format("{} probe{}, {} failure{}", loop.probes, loop.probes == 1 ? "" : "s",
+                                 loop.failures, loop.failures == 1 ? "" : "s");
+  if (loop.voids != 0) head += fmt::format(", {} void", loop.voids);
+  head += ", " + format_seconds(loop.elapsed_seconds);
+  if (facts.seconds_left) head += ", about " + format_seconds(*facts.seconds_left) + " left";
+  lines.push_back(head);
+  for (const auto& explanation : facts.leading) {
+    if (lines.size() > most_bars || (lines.size() > 1 && explanation.probability < 0.005)) break;
+    const double share = explanation.probability * static_cast<double>(bar_width);
+    const auto full = static_cast<std::size_t>(share + 0.5);
+    std::string bar;
+    for (std::size_t i = 0; i < bar_width; ++i)
+      bar += i < full ? (unicode ? "█" : "#") : (unicode ? "░" : ".");
+    lines.push_back(fmt::format("  {} {:>7}  {}", bar, format_probability(explanation.probability),
+                                describe(explanation, candidates, std::max<std::size_t>(24, width / 2))));
+  }
+  std::size_t shown = 0;
+  for (std::size_t slot = 0; slot < loop.slots.size(); ++slot) {
+    const auto& status = loop.slots[slot];
+    if (shown == most_slots && slot + 1 < loop.slots.size()) {
+      std::size_t busy = 0;
+      for (std::size_t i = slot; i < loop.slots.size(); ++i) busy += loop.slots[i].busy ? 1U : 0U;
+      lines.push_back(fmt::format("  and {} more slots, {} of them busy", loop.slots.size() - slot, busy));
+      break;
+    }
+    std::string what = status.resting ? "its machine was lost; it rests" : "waits";
+    if (status.busy) {
+      const char* why = status.purpose == bisect::Purpose::search      ? "search"
+                        : status.purpose == bisect::Purpose::treatment ? "the reproduction again"
+                                                                       : "its control";
+      what = fmt::format("{:>6}  {} test{} + the victim, {}", format_seconds(status.running_seconds),
+                         status.tests, status.tests == 1 ? "" : "s", why);
+    }
+    lines.push_back(fmt::format("  slot {:<3} {}", slot, what));
+    ++shown;
+  }
+  for (auto& line : lines) line = cut_right(std::move(line), width);
+  return lines;
+}
+
 bool StatusView::due(const LoopStatus& loop) const {
-  if (last_seconds_ < 0) return true;
-  const double since = loop.elapsed_seconds - last_seconds_;
+  if (last_look_ < 0) return true;
+  const double since = loop.elapsed_seconds - last_look_;
   if (terminal_) return since >= live_interval_seconds;
-  return since >= plain_interval_seconds || loop.failures != last_failures_ ||
-         loop.probes >= last_probes_ * 2 + 8;
+  return since >= look_interval_seconds || (loop.failures != 0 && !failed_);
 }
 
 void StatusView::update(const StatusFacts& facts) {
-  last_seconds_ = facts.loop.elapsed_seconds;
-  last_failures_ = facts.loop.failures;
-  last_probes_ = facts.loop.probes;
+  last_look_ = facts.loop.elapsed_seconds;
   if (terminal_) {
     // The last column stays free: some terminals wrap when it is written.
-    const auto line = status_line(facts, candidates_, width_ > 1 ? width_ - 1 : 1);
-    std::fprintf(out_, "\r\033[K%s", line.c_str());
-    shown_ = true;
-  } else if (facts.loop.probes != 0) {
-    std::fprintf(out_, "%s\n", status_line(facts, candidates_, 400).c_str());
+    static const bool unicode = locale_is_utf8();
+    const auto lines = status_block(facts, candidates_, width_ > 1 ? width_ - 1 : 1, unicode);
+    clear();
+    for (const auto& line : lines) std::fprintf(out_, "%s\n", line.c_str());
+    shown_ = lines.size();
+    std::fflush(out_);
+    return;
   }
+  if (facts.loop.probes == 0) return;
+  std::pair<Kind, std::vector<bisect::TestIndex>> leader{Kind::inconclusive, {}};
+  if (!facts.leading.empty() && facts.leading.front().probability >= news_probability)
+    leader = {facts.leading.front().kind, facts.leading.front().tests};
+  const bool news =
+      (facts.loop.failures != 0 && !failed_) || (leader.first != Kind::inconclusive && leader != leader_);
+  const bool minute = facts.loop.elapsed_seconds - std::max(0.0, last_seconds_) >= plain_interval_seconds;
+  if (!news && !minute) return;
+  if (leader.first != Kind::inconclusive) leader_ = std::move(leader);
+  failed_ = failed_ || facts.loop.failures != 0;
+  last_seconds_ = facts.loop.elapsed_seconds;
+  std::fprintf(out_, "%s\n", status_line(facts, candidates_, 400).c_str());
   std::fflush(out_);
 }
 
 void StatusView::clear() {
-  if (!shown_) return;
-  std::fputs("\r\033[K", out_);
+  if (shown_ == 0) return;
+  // Up to the first of our lines, and everything below it away.
+  std::fprintf(out_, "\r\033[%zuA\033[J", shown_);
   std::fflush(out_);
-  shown_ = false;
+  shown_ = 0;
 }
 
 }  // namespace flakebisect::analyzer

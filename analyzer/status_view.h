@@ -1,10 +1,12 @@
 #pragma once
 
-/// What a user sees while probes run: one line kept up to date on a terminal, or plain lines on news and once
-/// a minute elsewhere (CI logs). Written to standard error.
+/// What a user sees while probes run: on a terminal a few lines kept up to date (the leading explanations
+/// with bars, what each slot runs), elsewhere (CI logs) a plain line a minute, and on news: the first
+/// failure, another explanation in the lead. Written to standard error.
 
 #include <cstdio>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "analyzer/probe_loop.h"
@@ -34,9 +36,16 @@ std::string describe(const bisect::Explanation& explanation, const std::vector<s
 std::string status_line(const StatusFacts& facts, const std::vector<std::string>& candidates,
                         std::size_t width);
 
+/// The lines of the live view, each at most `width` columns. `unicode`: blocks for bars, else ASCII.
+std::vector<std::string> status_block(const StatusFacts& facts, const std::vector<std::string>& candidates,
+                                      std::size_t width, bool unicode);
+
+/// Whether the locale's variables (LC_ALL, LC_CTYPE, LANG) name UTF-8.
+bool locale_is_utf8();
+
 class StatusView {
  public:
-  /// `terminal`: keep one line up to date; else print lines. `candidates` must outlive the view.
+  /// `terminal`: keep a block of lines up to date; else print lines. `candidates` must outlive the view.
   StatusView(std::FILE* out, bool terminal, std::size_t width, const std::vector<std::string>& candidates);
   ~StatusView();
   StatusView(const StatusView&) = delete;
@@ -45,7 +54,7 @@ class StatusView {
   /// Whether update() would do anything now; facts need not be gathered otherwise.
   bool due(const LoopStatus& loop) const;
   void update(const StatusFacts& facts);
-  /// Takes the live line off the terminal, before other output.
+  /// Takes the live lines off the terminal, before other output.
   void clear();
 
  private:
@@ -53,10 +62,11 @@ class StatusView {
   bool terminal_;
   std::size_t width_;
   const std::vector<std::string>& candidates_;
-  bool shown_ = false;
-  double last_seconds_ = -1;
-  std::uint64_t last_failures_ = 0;
-  std::uint64_t last_probes_ = 0;
+  std::size_t shown_ = 0;     ///< lines on the terminal
+  double last_seconds_ = -1;  ///< of the last output
+  double last_look_ = -1;     ///< of the last update()
+  bool failed_ = false;       ///< a failure was told of
+  std::pair<bisect::Kind, std::vector<bisect::TestIndex>> leader_{bisect::Kind::inconclusive, {}};
 };
 
 }  // namespace flakebisect::analyzer

@@ -1,4 +1,6 @@
+#include <algorithm>
 #include <catch2/catch.hpp>
+#include <cstdio>
 
 #include "analyzer/status_view.h"
 
@@ -29,4 +31,91 @@ TEST_CASE("a status line fits the terminal and names the leaders") {
         "running 75 tests + the victim");
   const auto narrow = status_line(facts, candidates, 30);
   CHECK(narrow == "12 probes, 3 failures, 41 s |…");
+}
+
+namespace {
+
+/// What a view writes.
+class Written {
+ public:
+  Written() : file_(std::tmpfile()) { REQUIRE(file_ != nullptr); }
+  ~Written() { std::fclose(file_); }
+  Written(const Written&) = delete;
+  Written& operator=(const Written&) = delete;
+  std::FILE* file() { return file_; }
+  std::string text() {
+    std::string text(static_cast<std::size_t>(std::ftell(file_)), ' ');
+    std::rewind(file_);
+    REQUIRE(std::fread(text.data(), 1, text.size(), file_) == text.size());
+    return text;
+  }
+
+ private:
+  std::FILE* file_;
+};
+
+StatusFacts facts_at(double seconds, std::uint64_t probes, std::uint64_t failures, double probability) {
+  StatusFacts facts;
+  facts.loop.elapsed_seconds = seconds;
+  facts.loop.probes = probes;
+  facts.loop.failures = failures;
+  facts.leading = {{Kind::polluter, {0}, probability}};
+  return facts;
+}
+
+}  // namespace
+
+TEST_CASE("the live view has bars for the leaders and a line for each slot") {
+  const std::vector<std::string> candidates = {"tests.a", "tests.b"};
+  auto facts = facts_at(61, 12, 3, 0.75);
+  facts.leading.push_back({Kind::self, {}, 0.25});
+  facts.leading.push_back({Kind::brittle, {1}, 0.0001});
+  facts.seconds_left = 20;
+  facts.loop.slots.resize(2);
+  facts.loop.slots[0] = {true, 1, 0.5, flakebisect::bisect::Purpose::treatment, false};
+  facts.loop.slots[1].resting = true;
+  CHECK(status_block(facts, candidates, 79, false) ==
+        std::vector<std::string>{"12 probes, 3 failures, 1 min 1 s, about 20 s left",
+                                 "  ###############.....  75.0 %  after tests.a",
+                                 "  #####...............  25.0 %  fails on its own",
+                                 "  slot 0    0.5 s  1 test + the victim, the reproduction again",
+                                 "  slot 1   its machine was lost; it rests"});
+  facts.loop.slots.assign(1000, {true, 3, 1, flakebisect::bisect::Purpose::search, false});
+  const auto many = status_block(facts, candidates, 40, true);
+  CHECK(many.size() == 12);
+  CHECK(many.back() == "  and 992 more slots, 992 of them busy");
+}
+
+TEST_CASE("a terminal's lines are taken back before they are written again") {
+  const std::vector<std::string> candidates = {"tests.a"};
+  Written written;
+  {
+    StatusView view(written.file(), true, 80, candidates);
+    view.update(facts_at(1, 5, 1, 0.6));
+    view.update(facts_at(2, 6, 2, 0.7));
+  }
+  const auto text = written.text();
+  CHECK(std::count(text.begin(), text.end(), '\n') == 4);
+  const std::string back = "\r\033[2A\033[J";
+  CHECK(text.find(back) < text.find("6 probes"));
+  CHECK(text.rfind(back) == text.size() - back.size());
+}
+
+TEST_CASE("a log gets a line a minute, and on news") {
+  const std::vector<std::string> candidates = {"tests.a"};
+  Written written;
+  {
+    StatusView view(written.file(), false, 80, candidates);
+    view.update(facts_at(0, 0, 0, 0.1));
+    view.update(facts_at(3, 20, 0, 0.1));    // nothing new
+    view.update(facts_at(5, 30, 1, 0.2));    // the first failure
+    view.update(facts_at(8, 40, 9, 0.3));    // more of them
+    view.update(facts_at(10, 50, 10, 0.6));  // somebody leads
+    view.update(facts_at(12, 60, 11, 0.9));  // the same
+    view.update(facts_at(71, 90, 12, 0.9));  // a minute later
+  }
+  const auto text = written.text();
+  CHECK(std::count(text.begin(), text.end(), '\n') == 3);
+  for (const char* line : {"30 probes, 1 failure,", "50 probes", "90 probes"})
+    CHECK(text.find(line) != std::string::npos);
 }
