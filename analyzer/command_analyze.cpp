@@ -192,7 +192,7 @@ int command_analyze(const Arguments& args) {
                       [&](std::size_t decoded, std::size_t all) { progress.update(decoded, all); });
   const auto read = std::chrono::steady_clock::now();
   std::vector<std::string> session_warnings;
-  request.sessions = interference_of_sessions(
+  request.sessions = findings_of_sessions(
       session_file(common.directory, values.count("session") != 0
                                          ? std::optional<std::string>(values["session"].as<std::string>())
                                          : std::nullopt),

@@ -128,10 +128,13 @@ Analysis analyze_history(std::string repository, IndexedHistory indexed, const A
     judge_causes(analysis.history(), analysis.counts.run_seconds, test);
     const bool over =
         test.state == FlakyState::fixed || (test.state == FlakyState::regressed && test.passes_since > 0);
-    if (!over) test.suggestion = suggest_bisection(analysis.history(), test, request.command_prefix);
+    for (const auto& verdict : request.sessions.verdicts)
+      if (verdict.victim == analysis.name(test)) test.bisection = verdict;
+    if (!over && !test.bisection)
+      test.suggestion = suggest_bisection(analysis.history(), test, request.command_prefix);
   });
 
-  std::vector<KnownInterference> findings = request.sessions;
+  std::vector<KnownInterference> findings = request.sessions.interference;
   for (const auto i : judged) add_suspicions(analysis, analysis.tests[i], findings);
   std::vector<std::string> flaky;
   for (const auto& test : analysis.tests) flaky.push_back(analysis.name(test));

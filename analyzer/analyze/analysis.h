@@ -38,8 +38,8 @@ struct Analysis {
 struct AnalysisRequest {
   std::function<bool(const std::string&)> wanted;  ///< tests to report, by their ids
   std::size_t top = 10;                            ///< groups to judge; 0: all
-  std::string command_prefix;               ///< "flakebisect" with the options that name the repository
-  std::vector<KnownInterference> sessions;  ///< what bisections have found
+  std::string command_prefix;  ///< "flakebisect" with the options that name the repository
+  SessionFindings sessions;    ///< what bisections have found
 };
 
 /// Finds, groups, orders and judges the flaky tests; in threads.

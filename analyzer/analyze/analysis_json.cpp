@@ -128,6 +128,11 @@ class JsonWriter {
     for (const auto& cleaner : test.cleaners)
       out["cleaners"].push_back(
           {{"test", analysis_.name(cleaner.test)}, {"probability", rounded(cleaner.probability)}});
+    out["bisection"] = nullptr;
+    if (test.bisection)
+      out["bisection"] = {{"finding", test.bisection->words},
+                          {"probability", rounded(test.bisection->probability)},
+                          {"session", test.bisection->session}};
     out["next"] = nullptr;
     if (test.suggestion)
       out["next"] = {{"command", test.suggestion->command},

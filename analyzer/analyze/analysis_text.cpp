@@ -106,6 +106,9 @@ class Writer {
                                                       format_seconds(test.suggestion->seconds)))));
       if (visible_command(command) != command)
         fact("", "(it holds characters that cannot be shown; --json has it as it must be)");
+    } else if (test.bisection) {
+      fact("next", fmt::format("flakebisect report {}   {}", test.bisection->session,
+                               paint("2", "# the evidence, how to reproduce it, and what to do")));
     } else if (test.judged) {
       fact("next", "nothing: it seems to be mended");
     }
@@ -128,6 +131,11 @@ class Writer {
   }
 
   void why(const FlakyTest& test) {
+    if (test.bisection)
+      fact(
+          "known",
+          paint("33", fmt::format("it {} ({}, confirmed by bisection {})", shown(test.bisection->words),
+                                  format_probability(test.bisection->probability), test.bisection->session)));
     if (test.state == FlakyState::regressed) {
       fact("likely", finding_words(test) + ": it failed always while it failed");
       return;

@@ -84,6 +84,14 @@ struct Suggestion {
   double seconds = 0;
 };
 
+/// The confirmed verdict of a bisection about a test.
+struct KnownVerdict {
+  std::string victim;
+  std::string words;  ///< what follows the victim's name: "fails on its own", "fails after a.b.c"
+  double probability = 0;
+  std::int64_t session = 0;
+};
+
 struct FlakyTest {
   std::uint32_t test = 0;
   std::uint64_t runs = 0;  ///< executions that passed or failed
@@ -114,7 +122,8 @@ struct FlakyTest {
   double time_out_probability = 0;  ///< that its failures are time-outs, whatever causes them
   double failed_median_seconds = -1;
   std::vector<Cleaner> cleaners;
-  std::optional<Suggestion> suggestion;
+  std::optional<Suggestion> suggestion;   ///< none where a bisection has answered
+  std::optional<KnownVerdict> bisection;  ///< the latest confirmed one
 };
 
 }  // namespace flakebisect::analyzer

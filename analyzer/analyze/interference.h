@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "analyzer/analyze/flaky_test.h"
+
 namespace flakebisect::analyzer {
 
 enum class InterferenceKind : std::uint8_t {
@@ -56,9 +58,13 @@ struct Interference {
 Interference make_interference(const std::vector<KnownInterference>& findings,
                                const std::vector<std::string>& flaky);
 
-/// The findings of the bisections in a session file; none where there is no such file. A file that cannot be
-/// read adds a warning.
-std::vector<KnownInterference> interference_of_sessions(const std::string& session_file,
-                                                        std::vector<std::string>& warnings);
+/// What the bisections in a session file found.
+struct SessionFindings {
+  std::vector<KnownInterference> interference;
+  std::vector<KnownVerdict> verdicts;  ///< confirmed ones, in the order of their sessions
+};
+
+/// Nothing where there is no such file. A file that cannot be read adds a warning.
+SessionFindings findings_of_sessions(const std::string& session_file, std::vector<std::string>& warnings);
 
 }  // namespace flakebisect::analyzer

@@ -136,7 +136,7 @@ Analysis analysis_of(History history, std::vector<KnownInterference> sessions) {
   request.wanted = [](const std::string&) { return true; };
   request.top = 7;
   request.command_prefix = "flakebisect";
-  request.sessions = std::move(sessions);
+  request.sessions.interference = std::move(sessions);
   return analyze_history(".stestr", std::move(indexed), request);
 }
 

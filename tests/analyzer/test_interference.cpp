@@ -122,7 +122,7 @@ TEST_CASE("What bisections found enters the graph, and a file that cannot be rea
   REQUIRE(mkdtemp(folder.data()) != nullptr);
   const std::string file = folder + "/sessions.sqlite";
   std::vector<std::string> warnings;
-  CHECK(interference_of_sessions(file, warnings).empty());
+  CHECK(findings_of_sessions(file, warnings).interference.empty());
   CHECK(warnings.empty());
   const auto report = report_samples::polluter();
   {
@@ -132,17 +132,21 @@ TEST_CASE("What bisections found enters the graph, and a file that cannot be rea
     store.finish(store.create(info), "done", render_json(report));
     store.finish(store.create(info), "done", "no report");
   }
-  const auto findings = interference_of_sessions(file, warnings);
+  const auto [findings, verdicts] = findings_of_sessions(file, warnings);
   CHECK(warnings.size() == 1);
   REQUIRE(findings.size() == report.verdict.tests.size() + report.verdict.cleaners.size());
   CHECK(findings.front().from == report.verdict.tests.front());
   CHECK(findings.front().to == report.victim);
   CHECK(findings.front().kind == InterferenceKind::pollutes);
   CHECK(findings.front().confirmed);
+  REQUIRE(verdicts.size() == 1);
+  CHECK(verdicts.front().victim == report.victim);
+  CHECK(verdicts.front().words == "fails after " + report.verdict.tests.front());
+  CHECK(verdicts.front().session == 1);
   CHECK(findings.back().kind == InterferenceKind::cleans);
   std::ofstream(file) << std::string(4096, 'x');
   warnings.clear();
-  CHECK(interference_of_sessions(file, warnings).empty());
+  CHECK(findings_of_sessions(file, warnings).interference.empty());
   CHECK(warnings.size() == 1);
   std::filesystem::remove_all(folder);
 }

@@ -126,11 +126,11 @@ TEST_CASE("a stop or the end of the budget cancels the probe that runs and does 
   const bool by_signal = GENERATE(true, false);
   auto engine = engine_of(3);
   std::atomic<int> stop{0};
-  std::atomic<bool> was_cancelled{false};
+  std::atomic<bool> started{false}, was_cancelled{false};
   const auto runners = slots(1, [&](const ProbeRequest&, const std::atomic<bool>& cancel) {
+    started = true;
     if (by_signal) stop = 15;
-    while (!cancel) {
-    }
+    while (!cancel) std::this_thread::yield();
     was_cancelled = true;
     return ProbeResult{};
   });
@@ -139,7 +139,9 @@ TEST_CASE("a stop or the end of the budget cancels the probe that runs and does 
   const auto loop = run_probe_loop(engine, runners, settings, hooks_of(), stop);
   CHECK(loop.end == (by_signal ? LoopEnd::stopped : LoopEnd::budget));
   CHECK(loop.status.probes == 0);
-  CHECK(was_cancelled);
+  // On a busy machine the budget may be over before the probe starts.
+  if (by_signal) CHECK(started);
+  CHECK(was_cancelled == started);
 }
 
 TEST_CASE("tests that can never be run end the loop, with the reason") {
