@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
+#include <optional>
+#include <string>
 
 #include "bisect/engine_state.h"
 #include "stats/beta.h"
@@ -66,6 +68,25 @@ std::vector<Arm> evidence_arms(const Problem& problem, const Evidence& evidence,
   return arms;
 }
 
+/// 'Self' says that the victim fails without the others, not that they leave it alone: that is said where the
+/// probes leave room for a rate twice as high behind other tests.
+std::optional<std::string> amplification_remark(const Evidence& evidence) {
+  const ArmCounts alone = evidence.arm({});
+  const std::uint64_t runs = evidence.probe_runs() - alone.probe_runs;
+  const std::uint64_t failures = evidence.probe_failures() - alone.probe_failures;
+  if (alone.probe_runs == 0) return std::nullopt;
+  if (runs == 0)
+    return "it was not run behind other tests here, so they may make it fail more often than it does alone";
+  const double rate =
+      (static_cast<double>(alone.probe_failures) + 0.5) / (static_cast<double>(alone.probe_runs) + 1);
+  const double high = stats::jeffreys_interval(static_cast<double>(failures), static_cast<double>(runs)).high;
+  if (high < 2 * rate) return std::nullopt;
+  return fmt::format(
+      "behind other tests {} of {} runs failed: that they make it fail {:.2g} times as often as alone is not "
+      "excluded",
+      failures, runs, high / rate);
+}
+
 }  // namespace
 
 Verdict Engine::State::own_verdict() {
@@ -95,6 +116,8 @@ Verdict Engine::State::own_verdict() {
     const Weights& w = weights();
     if (w.amplified.weight.sum() > w.self)
       verdict.remarks.emplace_back("fails alone, and more often after some of the other tests");
+    else if (auto remark = amplification_remark(evidence))
+      verdict.remarks.push_back(std::move(*remark));
   }
   if (auto remark = processes.remark(top.kind, top.tests)) verdict.remarks.push_back(std::move(*remark));
   if (void_probes > 0) verdict.remarks.push_back(fmt::format("{} probes gave nothing usable", void_probes));
