@@ -25,12 +25,6 @@ std::vector<std::string> names(const Report& report, const std::vector<bisect::T
   return ids;
 }
 
-const ReportArm* find_arm(const Report& report, const std::string& name) {
-  for (const auto& arm : report.arms)
-    if (arm.name == name && arm.runs != 0) return &arm;
-  return nullptr;
-}
-
 /// The culprits against whichever control was run more often; for a failure of its own, the others against
 /// none.
 std::optional<ReportExactTest> exact_test(const Report& report) {
@@ -92,6 +86,12 @@ std::vector<std::string> ruled_out(const Report& report) {
 }
 
 }  // namespace
+
+const ReportArm* find_arm(const Report& report, const std::string& name) {
+  for (const auto& arm : report.arms)
+    if (arm.name == name && arm.runs != 0) return &arm;
+  return nullptr;
+}
 
 void fill_verdict(Report& report, const bisect::Verdict& verdict, double confidence) {
   auto& out = report.verdict;

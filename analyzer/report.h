@@ -154,6 +154,9 @@ void fill_verdict(Report& report, const bisect::Verdict& verdict, double confide
 void add_posterior_step(Report& report, std::uint64_t probes,
                         const std::vector<bisect::Explanation>& leading);
 
+/// The arm of this name, if it ran at all; nullptr otherwise. The report owns it.
+const ReportArm* find_arm(const Report& report, const std::string& name);
+
 /// How many runs show at least one failure with 95 % probability, at this failure rate; nothing where the
 /// rate is 0 or unknown.
 std::optional<std::uint64_t> runs_for_95_percent(double rate);

@@ -2,6 +2,7 @@
 
 #include <map>
 
+#include "analyzer/dot_quote.h"
 #include "analyzer/report_escape.h"
 #include "analyzer/report_formats.h"
 #include "analyzer/report_words.h"
@@ -12,19 +13,6 @@ namespace flakebisect::analyzer {
 using bisect::Kind;
 
 namespace {
-
-/// A quoted string of Graphviz's language. Backslashes start its escapes and ampersands its entities.
-std::string quoted(const std::string& text) {
-  std::string out = "\"";
-  for (const char c : visible_line(text)) {
-    if (c == '"' || c == '\\') out += '\\';
-    if (c == '&')
-      out += "&amp;";
-    else
-      out += c;
-  }
-  return out + "\"";
-}
 
 /// Writes nodes once each. Their names are numbers, so no text from tests is a name.
 class Graph {
@@ -40,13 +28,13 @@ class Graph {
 
   std::string node(const std::string& id, const std::string& attributes) {
     const auto [found, added] = names_.emplace(id, fmt::format("t{}", names_.size()));
-    if (added) out_ += fmt::format("  {} [label={}, {}];\n", found->second, quoted(id), attributes);
+    if (added) out_ += fmt::format("  {} [label={}, {}];\n", found->second, dot_quoted(id), attributes);
     return found->second;
   }
 
   void edge(const std::string& from, const std::string& to, const std::string& label,
             const std::string& attributes) {
-    out_ += fmt::format("  {} -> {} [label={}, {}];\n", from, to, quoted(label), attributes);
+    out_ += fmt::format("  {} -> {} [label={}, {}];\n", from, to, dot_quoted(label), attributes);
   }
 
   void raw(const std::string& line) { out_ += line; }
@@ -77,8 +65,8 @@ std::string render_dot(const Report& report) {
   Graph graph(report.victim);
   const auto victim = graph.node(report.victim, "");
   graph.raw(fmt::format("  label={};\n  labelloc=t;\n",
-                        quoted(fmt::format("{} ({})", bisect::kind_name(verdict.kind),
-                                           format_probability(verdict.probability)))));
+                        dot_quoted(fmt::format("{} ({})", bisect::kind_name(verdict.kind),
+                                               format_probability(verdict.probability)))));
   const std::string found =
       verdict.kind == Kind::brittle ? "color=\"#2e7d32\", penwidth=2" : "color=\"#b3261e\", penwidth=2";
   for (const auto& id : verdict.tests)

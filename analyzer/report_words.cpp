@@ -18,12 +18,6 @@ std::string count(std::uint64_t number, const std::string& noun) {
   return fmt::format("{} {}{}", number, noun, number == 1 ? "" : "s");
 }
 
-const ReportArm* find_arm(const Report& report, const std::string& name) {
-  for (const auto& arm : report.arms)
-    if (arm.name == name && arm.runs != 0) return &arm;
-  return nullptr;
-}
-
 /// The arm without the culprits that was run most.
 const ReportArm* control_arm(const Report& report) {
   const auto* alone = find_arm(report, "alone");

@@ -1,25 +1,13 @@
 #include <fmt/format.h>
 
 #include "analyzer/analyze/interference_render.h"
+#include "analyzer/dot_quote.h"
 #include "analyzer/report_escape.h"
 #include "analyzer/status_view.h"
 
 namespace flakebisect::analyzer {
 
 namespace {
-
-/// A quoted string of Graphviz's language. Backslashes start its escapes and ampersands its entities.
-std::string quoted(const std::string& text) {
-  std::string out = "\"";
-  for (const char c : visible_line(text)) {
-    if (c == '"' || c == '\\') out += '\\';
-    if (c == '&')
-      out += "&amp;";
-    else
-      out += c;
-  }
-  return out + "\"";
-}
 
 const char* color_of(InterferenceKind kind) {
   switch (kind) {
@@ -43,7 +31,7 @@ std::string render_interference_dot(const Interference& graph) {
       "  node [shape=box, style=\"rounded,filled\", fillcolor=white, fontname=\"Helvetica\"];\n"
       "  edge [fontname=\"Helvetica\", fontsize=10];\n";
   for (std::size_t n = 0; n < graph.nodes.size(); ++n)
-    out += fmt::format("  t{} [label={}, fillcolor=\"{}\"];\n", n, quoted(graph.nodes[n].id),
+    out += fmt::format("  t{} [label={}, fillcolor=\"{}\"];\n", n, dot_quoted(graph.nodes[n].id),
                        graph.nodes[n].flaky ? "#f6c6c0" : "#fbe3b0");
   for (std::size_t c = 0; c < graph.communities.size() && graph.communities.size() > 1; ++c) {
     if (graph.communities[c].size() < 2) continue;
@@ -54,7 +42,7 @@ std::string render_interference_dot(const Interference& graph) {
   for (const auto& edge : graph.edges)
     out += fmt::format(
         "  t{} -> t{} [label={}, color=\"{}\", style={}];\n", edge.from, edge.to,
-        quoted(std::string(interference_name(edge.kind)) + " " + format_probability(edge.probability)),
+        dot_quoted(std::string(interference_name(edge.kind)) + " " + format_probability(edge.probability)),
         color_of(edge.kind), edge.confirmed ? "bold" : "dashed");
   return out + "}\n";
 }
