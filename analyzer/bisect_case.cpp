@@ -10,10 +10,12 @@ std::string case_to_json(const BisectCase& bisect_case) {
   json candidates = json::array();
   for (std::size_t i = 0; i < bisect_case.candidates.size(); ++i) {
     const auto& facts = bisect_case.candidate_facts[i];
-    candidates.push_back({{"id", bisect_case.candidates[i]},
-                          {"seconds", facts.seconds},
-                          {"in_failing_run", facts.in_failing_run},
-                          {"weight", facts.weight}});
+    candidates.push_back(
+        {{"id", bisect_case.candidates[i]},
+         {"seconds", facts.seconds},
+         {"longest_seconds", i < bisect_case.longest_seconds.size() ? bisect_case.longest_seconds[i] : 0.0},
+         {"in_failing_run", facts.in_failing_run},
+         {"weight", facts.weight}});
   }
   return json{{"run_id", bisect_case.run_id},
               {"worker", bisect_case.worker},
@@ -47,6 +49,11 @@ BisectCase case_from_json(const std::string& text) {
     result.candidate_facts.push_back({candidate.at("seconds").get<double>(),
                                       candidate.at("in_failing_run").get<bool>(),
                                       candidate.at("weight").get<double>()});
+  }
+  for (const auto& candidate : object.at("candidates")) {
+    // Sessions of earlier versions have only the usual duration.
+    result.longest_seconds.push_back(
+        candidate.value("longest_seconds", candidate.at("seconds").get<double>()));
   }
   object.at("victim_seconds").get_to(result.victim_seconds);
   object.at("victim_longest_seconds").get_to(result.victim_longest_seconds);

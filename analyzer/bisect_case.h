@@ -18,6 +18,7 @@ struct BisectCase {
   std::size_t worker_tests = 0;                    ///< how many tests that worker ran
   std::vector<std::string> candidates;             ///< ids, as bisect::TestIndex counts them
   std::vector<bisect::Candidate> candidate_facts;  ///< the same length
+  std::vector<double> longest_seconds;  ///< of each candidate over the runs read, 0: unknown; for time limits
   double victim_seconds = 0;
   double victim_longest_seconds = 0;  ///< over the runs read; for time limits
   double startup_seconds = 0;

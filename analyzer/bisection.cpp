@@ -18,6 +18,7 @@
 #include "analyzer/signature.h"
 #include "analyzer/status_view.h"
 #include "analyzer/stop_signals.h"
+#include "analyzer/time_limits.h"
 #include "bisect/engine.h"
 
 namespace flakebisect::analyzer {
@@ -279,15 +280,7 @@ int run_bisection(Bisection& bisection) {
         std::max(0.0, *options.budget_seconds - gone.count() - reserve_seconds(*options.budget_seconds));
   }
   settings.max_probes = options.max_probes;
-  double longest = facts.victim_longest_seconds;
-  double sum = facts.startup_seconds + facts.victim_seconds;
-  for (const auto& candidate : facts.candidate_facts) {
-    longest = std::max(longest, candidate.seconds);
-    sum += candidate.seconds;
-  }
-  // A limit is for tests that hang: well above anything seen, machines under load included.
-  settings.test_limit_seconds = options.test_timeout_seconds.value_or(std::max(60.0, 20 * longest));
-  settings.probe_limit_seconds = std::max({120.0, 20 * sum, 2 * settings.test_limit_seconds});
+  settings.limits = time_limits(facts, options.test_timeout_seconds);
 
   LoopHooks hooks;
   hooks.classify = classify;

@@ -152,9 +152,13 @@ class HistoryReader {
     return found == setter_durations_.end() ? 0 : median(found->second);
   }
   double victim_seconds() const { return median(victim_durations_); }
-  double victim_longest_seconds() const {
-    return victim_durations_.empty() ? 0
-                                     : *std::max_element(victim_durations_.begin(), victim_durations_.end());
+  double victim_longest_seconds() const { return longest(victim_durations_); }
+  /// Of a candidate or a possible setter; 0 where no run tells.
+  double longest_seconds_of(const std::string& id) const {
+    const auto candidate = index_of_.find(id);
+    if (candidate != index_of_.end()) return longest(durations_[candidate->second]);
+    const auto setter = setter_durations_.find(id);
+    return setter == setter_durations_.end() ? 0 : longest(setter->second);
   }
 
   /// The lists of the other runs in which the victim gave a result, by id: build_case turns them into
@@ -167,6 +171,10 @@ class HistoryReader {
   const std::vector<Past>& past() const { return past_; }
 
  private:
+  static double longest(const std::vector<double>& seconds) {
+    return seconds.empty() ? 0 : *std::max_element(seconds.begin(), seconds.end());
+  }
+
   double distance(RunId id) const {
     return id > victim_.run ? static_cast<double>(id - victim_.run) : static_cast<double>(victim_.run - id);
   }
@@ -427,6 +435,7 @@ BisectCase build_case(const Repository& repository, const StoredVictim& victim, 
     if (discovered) std::erase_if(setters, [&](const std::string& id) { return rank.count(id) == 0; });
     add_setters(facts, setters, history, suspects, rank);
   }
+  for (const auto& id : facts.candidates) facts.longest_seconds.push_back(history.longest_seconds_of(id));
 
   std::unordered_map<std::string, TestIndex> index_of;
   for (std::size_t i = 0; i < facts.candidates.size(); ++i) {
@@ -497,6 +506,7 @@ BisectCase case_from_list(const std::string& lines, const BisectOptions& options
                     unknown.size(), unknown.size() == 1 ? "is" : "are", join(unknown)));
   }
   if (!found) facts.position = facts.candidates.size() + 1;
+  facts.longest_seconds.assign(facts.candidates.size(), 0);
   return facts;
 }
 

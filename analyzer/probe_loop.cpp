@@ -216,8 +216,9 @@ void Loop::start(Slot& slot, Probe probe, bool of_check) {
   ProbeRequest request;
   for (const auto index : probe.subset) request.before.push_back(settings_.candidates[index]);
   request.victim = settings_.victim;
-  request.time_limit_seconds = settings_.probe_limit_seconds;
-  request.test_limit_seconds = settings_.test_limit_seconds;
+  request.time_limit_seconds = settings_.limits.probe_seconds;
+  request.test_limit_seconds = settings_.limits.test_seconds;
+  request.own_test_limits = settings_.limits.own;
   request.fresh_process = probe.fresh_process;
   request.hang_is_failure = settings_.hang_is_failure;
   const std::uint64_t others = busy();

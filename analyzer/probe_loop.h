@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "analyzer/interference.h"
+#include "analyzer/time_limits.h"
 #include "bisect/engine.h"
 #include "bisect/runner.h"
 
@@ -44,8 +45,7 @@ struct LoopSettings {
   std::vector<std::string> candidates;  ///< test ids, as the engine's indices count them
   std::string victim;
   bool hang_is_failure = false;          ///< as ProbeRequest has it
-  double test_limit_seconds = 0;         ///< for one test; 0: none
-  double probe_limit_seconds = 0;        ///< for a whole probe; 0: none
+  TimeLimits limits;                     ///< none unless set
   std::optional<double> budget_seconds;  ///< wall clock
   std::uint64_t max_probes = 0;          ///< 0: no limit
   std::uint64_t give_up_after_voids =

@@ -129,12 +129,14 @@ std::optional<std::string> passed_limit(const ProbeRequest& request, const Probe
     if (start_limit > 0 && elapsed >= start_limit) {
       return fmt::format("time limit: no test started within {:.6g} seconds", start_limit);
     }
-  } else if (request.test_limit_seconds > 0 && quiet >= request.test_limit_seconds) {
-    const std::string running = reader.victim_started() ? "the victim"
-                                : reader.ran().empty()  ? "a test"
-                                                        : reader.ran().back().id;
-    return fmt::format("time limit: {} did not end within {:.6g} seconds", running,
-                       request.test_limit_seconds);
+  } else if (const auto running = reader.running();
+             quiet_limit(request, running) > 0 && quiet >= quiet_limit(request, running)) {
+    if (running.empty()) {
+      return fmt::format("time limit: no test was running, and none started within {:.6g} seconds",
+                         request.test_limit_seconds);
+    }
+    return fmt::format("time limit: {}{} did not end within the {:.6g} seconds it may take", running,
+                       reader.victim_started() ? " (the victim)" : "", quiet_limit(request, running));
   }
   return std::nullopt;
 }

@@ -134,6 +134,12 @@ void ProbeReader::on_fixture(const Event& event) {
   obstacles_.push_back(std::move(sentence));
 }
 
+std::string_view ProbeReader::running() const {
+  if (victim_started_) return victim_status_ ? std::string_view() : std::string_view(victim_);
+  if (ran_.empty() || open_.count(ran_.back().id) == 0) return {};
+  return ran_.back().id;
+}
+
 std::optional<double> ProbeReader::victim_seconds() const {
   return seconds_between(victim_start_, victim_stop_);
 }

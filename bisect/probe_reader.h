@@ -33,6 +33,8 @@ class ProbeReader final : public repo_reader::EventSink {
   bool spoke_subunit() const { return spoke_; }
 
   bool victim_started() const { return victim_started_; }
+  /// The test that started last and has not ended; empty between two tests.
+  std::string_view running() const;
   /// The victim's result, once it is in.
   std::optional<repo_reader::Status> victim_status() const { return victim_status_; }
   std::optional<double> victim_seconds() const;

@@ -88,8 +88,8 @@ RpcProbeEnd RpcProbe::run(const std::atomic<bool>& cancel) {
 
 Clock::time_point RpcProbe::test_deadline() const {
   if (!record_.anything_started()) return sent_ + duration_of(limits_.start_seconds);
-  return request_.test_limit_seconds > 0 ? last_news_ + duration_of(request_.test_limit_seconds)
-                                         : Clock::time_point::max();
+  const double limit = quiet_limit(request_, record_.running().value_or(""));
+  return limit > 0 ? last_news_ + duration_of(limit) : Clock::time_point::max();
 }
 
 void RpcProbe::take(const ClientEvent& event) {
@@ -232,7 +232,8 @@ RpcProbe::Pong RpcProbe::ping(bool news_counts, const std::atomic<bool>& cancel)
 /// A limit has passed. go_on: there was news after all.
 void RpcProbe::on_limit(bool whole_probe, const std::atomic<bool>& cancel, bool& go_on) {
   const bool started = record_.anything_started();
-  const double quiet = seconds_since(last_news_);
+  const double allowed =
+      started ? quiet_limit(request_, record_.running().value_or("")) : limits_.start_seconds;
   const bool could_answer = liveness_.answers_while_running;
   const Pong pong = ping(!whole_probe, cancel);
   if (pong == Pong::news) {
@@ -256,9 +257,10 @@ void RpcProbe::on_limit(bool whole_probe, const std::atomic<bool>& cancel, bool&
   }
   record_.fill(end_.result);
   const auto running = record_.running();
-  const std::string limit = whole_probe ? fmt::format("the probe's time limit of {:.3g} seconds passed",
-                                                      request_.time_limit_seconds)
-                                        : fmt::format("nothing came for {:.3g} seconds", quiet);
+  const std::string limit =
+      whole_probe
+          ? fmt::format("the probe's time limit of {:.3g} seconds passed", request_.time_limit_seconds)
+          : fmt::format("nothing came within the limit of {:.3g} seconds", allowed);
   if (!running) {
     const std::string stage = started ? "between two tests" : "and no test had started";
     if (pong == Pong::alive) {

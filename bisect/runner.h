@@ -4,9 +4,13 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
 #include <optional>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace flakebisect::bisect {
@@ -17,14 +21,27 @@ struct CannotRun : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+/// How many seconds single tests may take, by id.
+using TestLimits = std::map<std::string, double, std::less<>>;
+
 struct ProbeRequest {
   std::vector<std::string> before;  ///< test ids to run before the victim, in order
   std::string victim;
   double time_limit_seconds = 0;  ///< for the whole probe; 0: none
-  double test_limit_seconds = 0;  ///< for one test without news; 0: none
-  bool fresh_process = false;     ///< do not use a warm server that has served another probe
+  double test_limit_seconds = 0;  ///< without news of a test, where own_test_limits does not say; 0: none
+  std::shared_ptr<const TestLimits> own_test_limits;  ///< for the tests it names; may be null
+  bool fresh_process = false;    ///< do not use a warm server that has served another probe
   bool hang_is_failure = false;  ///< the victim passing its limit is the failure to explain, not a void probe
 };
+
+/// How long there may be no news while `running` runs (empty: between two tests), in seconds; 0: for ever.
+inline double quiet_limit(const ProbeRequest& request, std::string_view running) {
+  if (request.own_test_limits && !running.empty()) {
+    const auto own = request.own_test_limits->find(running);
+    if (own != request.own_test_limits->end()) return own->second;
+  }
+  return request.test_limit_seconds;
+}
 
 /// How the victim's run ended, before its failure's signature is looked at.
 enum class VictimEnd : std::uint8_t { pass, fail, void_probe };

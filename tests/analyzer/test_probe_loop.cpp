@@ -101,6 +101,23 @@ TEST_CASE("the loop finds a polluter on one slot and on several, and records wha
   CHECK(loop.status.failures == failures);
 }
 
+TEST_CASE("each probe is told how long its tests may take") {
+  auto engine = engine_of(3);
+  auto settings = settings_of(3);
+  settings.limits = {std::make_shared<const TestLimits>(TestLimits{{"t1", 7}}), 60, 120};
+  const auto runners = slots(1, [](const ProbeRequest& request, const std::atomic<bool>&) {
+    CHECK(quiet_limit(request, "t1") == 7);
+    CHECK(quiet_limit(request, "t2") == 60);
+    CHECK(request.time_limit_seconds == 120);
+    ProbeResult result;
+    result.end = VictimEnd::fail;
+    return result;
+  });
+  const std::atomic<int> stop{0};
+  const auto loop = run_probe_loop(engine, runners, settings, hooks_of(), stop);
+  CHECK(loop.status.probes > 0);
+}
+
 TEST_CASE("what really ran is the evidence, without repeats and strangers") {
   auto engine = engine_of(3);
   const auto runners = slots(1, [](const ProbeRequest&, const std::atomic<bool>&) {

@@ -44,6 +44,7 @@ class H(unittest.TestCase):
     def test_loud(self):
         for _ in range(100): os.write(1, b'x' * (1 << 20)); os.write(2, b'y' * (1 << 18))
     def test_segv(self): os.kill(os.getpid(), signal.SIGSEGV)
+    def test_slow(self): time.sleep(0.2)
     def test_stop(self): os.kill(os.getpid(), signal.SIGSTOP)
     def test_term_group(self): os.killpg(0, signal.SIGTERM)
     def test_victim(self): self.fail('as always')
@@ -115,7 +116,8 @@ TEST_CASE("a test that hangs is ended with all that it started") {
   request.test_limit_seconds = 0.3;
   auto result = runner.run(request, cancel);
   CHECK(result.end == VictimEnd::void_probe);
-  CHECK(result.void_reason == "time limit: the victim did not end within 0.3 seconds");
+  CHECK(result.void_reason ==
+        "time limit: " + h + "hang (the victim) did not end within the 0.3 seconds it may take");
   REQUIRE(project.daemon_pid() > 0);
   CHECK_FALSE(lives(project.daemon_pid()));
   CHECK(result.wait_status == -1);
@@ -136,6 +138,32 @@ TEST_CASE("a test that hangs is ended with all that it started") {
   request.hang_is_failure = false;
   result = runner.run(request, cancel);
   CHECK_THAT(result.void_reason, Contains("time limit"));
+}
+
+TEST_CASE("each test has a time limit of its own") {
+  const HostileProject project;
+  const std::atomic<bool> cancel{false};
+  CommandRunner runner(project.options());
+  ProbeRequest request;
+  request.own_test_limits =
+      std::make_shared<const TestLimits>(TestLimits{{h + "slow", 600}, {h + "hang", 0.3}});
+  SECTION("a test that hangs is ended by its own, however long others may take") {
+    request.test_limit_seconds = 600;
+    request.before = {h + "0", h + "hang", h + "slow"};
+    request.victim = h + "victim";
+    const auto result = runner.run(request, cancel);
+    CHECK(result.end == VictimEnd::void_probe);
+    CHECK(result.void_reason == "time limit: " + h + "hang did not end within the 0.3 seconds it may take");
+    CHECK_FALSE(lives(project.daemon_pid()));
+  }
+  SECTION("a slow test has the time that it has always taken") {
+    request.test_limit_seconds = 0.01;
+    request.victim = h + "slow";
+    CHECK(runner.run(request, cancel).end == VictimEnd::pass);
+    request.own_test_limits = nullptr;
+    CHECK(runner.run(request, cancel).void_reason ==
+          "time limit: " + h + "slow (the victim) did not end within the 0.01 seconds it may take");
+  }
 }
 
 TEST_CASE("limits hold before the first test too") {

@@ -325,7 +325,9 @@ TEST_CASE("a stuck test is told from a stuck server", "[server]") {
     ServerRunner runner(tiny.options);
     const ProbeResult result = run(runner, request());
     CHECK(result.end == VictimEnd::void_probe);
-    CHECK_THAT(result.void_reason, Contains("suite.x_stuck is stuck") && Contains("the server is alive"));
+    CHECK_THAT(result.void_reason,
+               Contains("suite.x_stuck is stuck: nothing came within the limit of 0.3 seconds") &&
+                   Contains("the server is alive"));
     CHECK(run(runner, probe()).end == VictimEnd::pass);
     CHECK(runner.servers_started() == 1);
     const ProbeResult hang = run(runner, request(true));
@@ -367,6 +369,25 @@ TEST_CASE("a stuck test is told from a stuck server", "[server]") {
     CHECK(run(runner, probe()).end == VictimEnd::pass);
     CHECK(runner.servers_started() == 2);
   }
+}
+
+TEST_CASE("each test has a time limit of its own on a server too", "[server]") {
+  Tiny tiny("good", "suite.a_pass suite.f_sleep suite.x_stuck suite.e_victim");
+  tiny.options.ping_limit_seconds = 60;
+  ServerRunner runner(tiny.options);
+  const TestLimits limits = {{"suite.f_sleep", 600}, {"suite.x_stuck", 0.3}};
+  ProbeRequest request = probe({"suite.a_pass", "suite.f_sleep", "suite.x_stuck"});
+  request.own_test_limits = std::make_shared<const TestLimits>(limits);
+  request.test_limit_seconds = 600;
+  const ProbeResult hang = run(runner, request);
+  CHECK(hang.end == VictimEnd::void_probe);
+  CHECK_THAT(hang.void_reason,
+             Contains("suite.x_stuck is stuck: nothing came within the limit of 0.3 seconds"));
+
+  ProbeRequest slow = probe({}, "suite.f_sleep");
+  slow.own_test_limits = request.own_test_limits;
+  slow.test_limit_seconds = 0.001;
+  CHECK(run(runner, slow).end == VictimEnd::pass);
 }
 
 TEST_CASE("cancelling ends a probe at once and leaves nothing", "[server]") {
