@@ -3,12 +3,24 @@
 /// What a bisection starts from: the victim, what ran before it, how long things take, what history says.
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "bisect/concurrent_timing.h"
 #include "bisect/engine.h"
 
 namespace flakebisect::analyzer {
+
+/// A search in which other workers run beside the victim's: the case's candidates are their tests.
+struct SideBySide {
+  std::int64_t first_session = 0;  ///< the search on the victim's worker alone
+  std::vector<std::string> own;    ///< ran before the victim on its worker; part of every probe
+  std::vector<double> own_longest_seconds;
+  double own_seconds = 0;                  ///< from the first of them to the victim's start
+  std::vector<std::string> workers;        ///< their tags
+  std::vector<bisect::BesideTest> others;  ///< the candidates, in their order
+};
 
 struct BisectCase {
   std::string run_id;  ///< empty with --load-list
@@ -30,6 +42,8 @@ struct BisectCase {
   std::uint64_t history_other_failures = 0;
   std::vector<std::string> other_failed;  ///< tests that failed on that worker too
   std::vector<std::string> warnings;      ///< for the reader
+  std::uint64_t other_workers = 0;        ///< that ran tests in the run to explain
+  std::optional<SideBySide> side_by_side;
 };
 
 /// The case as JSON, for the session file, and back (history apart: the session keeps it as observations).

@@ -8,6 +8,7 @@
 #include <cmath>
 #include <cstdio>
 #include <regex>
+#include <utility>
 
 #include "analyzer/ci_log.h"
 #include "analyzer/exit_status.h"
@@ -15,6 +16,7 @@
 #include "analyzer/report_json.h"
 #include "analyzer/report_text.h"
 #include "analyzer/report_writer.h"
+#include "analyzer/side_by_side.h"
 #include "analyzer/signature.h"
 #include "analyzer/status_view.h"
 #include "analyzer/stop_signals.h"
@@ -48,6 +50,11 @@ bisect::Problem make_problem(const Bisection& bisection) {
   problem.candidates = bisection.facts.candidate_facts;
   problem.victim_seconds = bisection.facts.victim_seconds;
   problem.startup_seconds = bisection.facts.startup_seconds;
+  if (const auto& side = bisection.facts.side_by_side) {
+    // The victim's worker runs its whole list in each probe; what runs beside it costs no time.
+    problem.startup_seconds += side->own_seconds;
+    for (auto& candidate : problem.candidates) candidate.seconds = 0;
+  }
   return problem;
 }
 
@@ -154,6 +161,7 @@ std::string why_no_verdict(const Bisection& bisection, const LoopResult& loop,
       return fmt::format("{} probes did not suffice for a verdict at {} confidence.",
                          bisection.options.max_probes, format_probability(bisection.options.confidence));
     case LoopEnd::finished:
+    case LoopEnd::gave_way:
       break;
   }
   return "No explanation that the search knows fits what was seen well enough to be named.";
@@ -201,15 +209,45 @@ void print_preamble(const Bisection& bisection) {
   }
   text += fmt::format("suspects {} test{} that ran before it\n", facts.candidates.size(),
                       facts.candidates.size() == 1 ? "" : "s");
+  if (facts.other_workers != 0)
+    text += fmt::format("workers  {} other{} ran tests at the same time\n", facts.other_workers,
+                        facts.other_workers == 1 ? "" : "s");
   for (const auto& other : facts.other_failed) text += "also failed there: " + other + "\n";
   text += "running  " + bisection.runners.front()->description() + "\n";
   std::fputs(text.c_str(), stderr);
   for (const auto& warning : facts.warnings) std::fprintf(stderr, "warning: %s\n", warning.c_str());
 }
 
-}  // namespace
+void print_side_by_side_preamble(const Bisection& bisection) {
+  const auto& facts = bisection.facts;
+  std::size_t likeliest = 0;
+  for (std::size_t i = 0; i < facts.candidates.size(); ++i) {
+    if (facts.candidate_facts[i].weight > facts.candidate_facts[likeliest].weight) likeliest = i;
+  }
+  std::string workers;
+  for (const auto& tag : facts.side_by_side->workers) workers += (workers.empty() ? "" : ", ") + tag;
+  std::fprintf(
+      stderr,
+      "side by side: the victim's worker alone did not show the failure; now beside %zu test%s of %s, "
+      "as it happened\n(overlapped the victim most where it failed: %s)\n",
+      facts.candidates.size(), facts.candidates.size() == 1 ? "" : "s", workers.c_str(),
+      facts.candidates[likeliest].c_str());
+}
 
-int run_bisection(Bisection& bisection) {
+/// What a search came to.
+struct SearchEnd {
+  Report report;
+  bisect::Verdict verdict;
+  LoopResult loop;
+  std::uint64_t failures = 0;  ///< of the failure to explain, earlier lives included
+  int status = exit_inconclusive;
+  bool gave_way() const { return loop.end == LoopEnd::gave_way; }
+  bool found() const { return status == exit_ok; }
+};
+
+/// Runs one search until a verdict, a limit, a signal or the end of its turn (nothing: it has all the time).
+SearchEnd search(Bisection& bisection, const std::optional<Turn>& turn) {
+  SearchEnd ended;
   const auto& facts = bisection.facts;
   const auto& options = bisection.options;
   const auto& stop = catch_stop_signals();
@@ -220,7 +258,10 @@ int run_bisection(Bisection& bisection) {
   Engine engine(make_problem(bisection), engine_options);
   InterferenceGuard guard;
   Gathered gathered;
-  Report report;
+  Report& report = ended.report;
+  const bool side_by_side = facts.side_by_side.has_value();
+  report.side_by_side = side_by_side;
+  if (side_by_side) report.own_tests = facts.side_by_side->own;
   report.victim = facts.victim;
   report.run_id = facts.run_id;
   report.worker = facts.worker;
@@ -237,18 +278,23 @@ int run_bisection(Bisection& bisection) {
         "probes that ran at the same time were found to disturb each other: only those that ran alone count");
   }
 
+  const auto leading = [&](std::size_t most) {
+    auto explanations = engine.leading(most);
+    return side_by_side ? side_by_side_explanations(std::move(explanations)) : explanations;
+  };
   const auto step = [&] {
-    add_posterior_step(report, gathered.probes, engine.leading(leaders_shown));
+    add_posterior_step(report, gathered.probes, leading(leaders_shown));
     thin(report.evolution);
   };
   if (bisection.earlier.empty()) {
-    if (!options.no_history) {
+    if (!options.no_history || side_by_side) {
       for (const auto& observation : facts.history) {
         StoredObservation stored;
         stored.observation = observation;
         stored.asked = observation.ran;
         stored.made_at = now_seconds();
-        stored.runner = "repository";
+        stored.runner =
+            side_by_side ? fmt::format("session {}", facts.side_by_side->first_session) : "repository";
         stored.version = FLAKEBISECT_VERSION;
         bisection.store->add(bisection.session, stored);
         engine.observe(observation);
@@ -263,7 +309,12 @@ int run_bisection(Bisection& bisection) {
     }
   }
   step();
-  if (!options.common.quiet) print_preamble(bisection);
+  if (!options.common.quiet && !std::exchange(bisection.introduced, true)) {
+    if (side_by_side)
+      print_side_by_side_preamble(bisection);
+    else
+      print_preamble(bisection);
+  }
 
   const bool terminal = isatty(STDERR_FILENO) == 1 && std::getenv("TERM") != nullptr &&
                         std::string_view(std::getenv("TERM")) != "dumb";
@@ -280,7 +331,9 @@ int run_bisection(Bisection& bisection) {
         std::max(0.0, *options.budget_seconds - gone.count() - reserve_seconds(*options.budget_seconds));
   }
   settings.max_probes = options.max_probes;
-  settings.limits = time_limits(facts, options.test_timeout_seconds);
+  settings.limits = side_by_side ? side_by_side_limits(facts, options.test_timeout_seconds)
+                                 : time_limits(facts, options.test_timeout_seconds);
+  if (turn && side_by_side && gathered.failures == 0) settings.full_first = turn->probes;
 
   LoopHooks hooks;
   hooks.classify = classify;
@@ -339,13 +392,20 @@ int run_bisection(Bisection& bisection) {
       step();
     }
     if (options.common.quiet || !view.due(status)) return;
-    view.update({status, engine.leading(4), engine.expected_seconds_left()});
+    view.update({status, leading(4), engine.expected_seconds_left()});
   };
+  if (turn) {
+    hooks.give_way = [&](const LoopStatus& status) {
+      if (gathered.failures != 0) return false;
+      return (turn->probes != 0 && status.probes >= turn->probes) ||
+             (turn->seconds > 0 && status.elapsed_seconds >= turn->seconds);
+    };
+  }
 
   const auto resume_advice = [&] {
     return fmt::format("flakebisect resume --session {} {}", bisection.store->path(), bisection.session);
   };
-  LoopResult loop;
+  LoopResult& loop = ended.loop;
   CiSection section(stderr, "flakebisect: why does " + facts.victim + " fail?");
   try {
     loop = run_probe_loop(engine, bisection.runners, settings, hooks, stop.number, std::move(guard));
@@ -365,7 +425,10 @@ int run_bisection(Bisection& bisection) {
   section.end();
   step();
 
-  auto verdict = engine.verdict();
+  ended.failures = gathered.failures;
+  if (loop.end == LoopEnd::gave_way) return ended;
+  auto& verdict = ended.verdict;
+  verdict = engine.verdict();
   if (verdict.kind == Kind::inconclusive && gathered.failures == 0 && loop.end != LoopEnd::stopped &&
       gathered.probes > gathered.voids) {
     verdict.kind = Kind::not_reproduced;
@@ -377,6 +440,7 @@ int run_bisection(Bisection& bisection) {
   // An interrupted search has not looked long enough to say so.
   if (loop.end == LoopEnd::stopped && verdict.kind == Kind::not_reproduced && !engine.done())
     verdict.kind = Kind::inconclusive;
+  if (side_by_side) verdict = side_by_side_verdict(std::move(verdict));
   fill_verdict(report, verdict, options.confidence);
   report.verdict.abstains = why_no_verdict(bisection, loop, verdict);
   if (verdict.kind == Kind::not_reproduced && loop.end != LoopEnd::finished)
@@ -418,21 +482,153 @@ int run_bisection(Bisection& bisection) {
         gathered.reordered, gathered.probes));
   }
   if (!report.reproduce.tests.empty()) {
-    report.reproduce.command = bisection.runners.front()->reproduction_command(report.reproduce.tests);
+    auto tests = report.reproduce.tests;
+    if (side_by_side) {
+      tests = report.reproduce.beside;
+      tests.push_back(facts.victim);
+    }
+    report.reproduce.command = bisection.runners.front()->reproduction_command(tests);
   }
+  ended.status = exit_status_of(loop, verdict, stop.number);
+  return ended;
+}
 
-  const int status = exit_status_of(loop, verdict, stop.number);
+/// Ends the sessions and writes the reports. `other`: the session of the search by turns with this one.
+int conclude(Bisection& bisection, SearchEnd& end, std::optional<std::int64_t> other) {
+  const auto& options = bisection.options;
   std::optional<SessionError> not_kept;
   try {
-    bisection.store->finish(bisection.session, state_of(status), render_json(report));
+    const auto json = render_json(end.report);
+    // The other's question is answered, or as open as this one's.
+    if (other) bisection.store->finish(*other, state_of(end.status), json);
+    bisection.store->finish(bisection.session, state_of(end.status), json);
   } catch (const SessionError& error) {
     not_kept = error;  // a full disk for the session is no reason to keep the answer from the user
   }
-  append_job_summary(report);
-  write_reports(report, options.reports, options.common);
+  std::optional<std::string> html_file;
+  for (const auto& request : options.reports) {
+    if (request.format == "html") html_file = request.file;
+  }
+  append_job_summary(end.report, html_file);
+  write_reports(end.report, options.reports, options.common);
   if (not_kept) throw *not_kept;
-  if (status != exit_ok) std::fprintf(stderr, "to go on: %s\n", resume_advice().c_str());
-  return status;
+  if (end.status != exit_ok)
+    std::fprintf(stderr, "to go on: flakebisect resume --session %s %lld\n", bisection.store->path().c_str(),
+                 static_cast<long long>(bisection.session));
+  return end.status;
+}
+
+/// The search on one worker and the search side by side, by turns.
+class Turns {
+ public:
+  explicit Turns(Bisection& first) : first_(first), most_probes_(first.options.max_probes) {}
+
+  int run() {
+    bool alone = !first_.begin_side_by_side;
+    for (std::uint64_t number = 0;; alone = !alone) {
+      if (!alone && !beside_) beside_ = first_.beside(first_);
+      if (!alone && !beside_) {
+        // No test of another worker is there any more.
+        one_worker_only_ = true;
+        continue;
+      }
+      Bisection& now = alone ? first_ : *beside_;
+      take_up(now);
+      auto end = search(
+          now, one_worker_only_ ? std::nullopt : std::optional(turn_of(number, !alone, seconds_left())));
+      made_ += end.loop.status.probes;
+      auto& cost = alone ? first_cost_ : beside_cost_;
+      spent(cost, end);
+      if (!alone) ++number;
+      if (end.gave_way()) continue;
+      if (!alone && end.found() && end.verdict.kind == Kind::self) {
+        // No other worker is needed: the search on one worker knows now that it fails there.
+        give_own_runs();
+        one_worker_only_ = true;
+        continue;
+      }
+      say_what_the_other_saw(end, alone);
+      add_cost(end.report, alone ? beside_cost_ : first_cost_);
+      return conclude(now, end, other_of(now));
+    }
+  }
+
+ private:
+  std::optional<double> seconds_left() const {
+    const auto& budget = first_.options.budget_seconds;
+    if (!budget) return std::nullopt;
+    const std::chrono::duration<double> gone = std::chrono::steady_clock::now() - first_.began;
+    return std::max(0.1, *budget - gone.count() - reserve_seconds(*budget));
+  }
+
+  std::optional<std::int64_t> other_of(const Bisection& bisection) const {
+    if (&bisection != &first_) return first_.session;
+    return beside_ ? std::optional(beside_->session) : std::nullopt;
+  }
+
+  void take_up(Bisection& bisection) const {
+    bisection.earlier = bisection.store->observations(bisection.session);
+    // At least one probe, for 0 would mean any number.
+    if (most_probes_ != 0) bisection.options.max_probes = most_probes_ > made_ ? most_probes_ - made_ : 1;
+  }
+
+  static void spent(ReportCost& cost, const SearchEnd& end) {
+    cost.probes += end.loop.status.probes;
+    cost.void_probes += end.loop.status.voids;
+    cost.wall_seconds += end.loop.status.elapsed_seconds;
+    cost.test_seconds += end.loop.status.elapsed_seconds;
+  }
+
+  static void add_cost(Report& report, const ReportCost& more) {
+    report.cost.probes += more.probes;
+    report.cost.void_probes += more.void_probes;
+    report.cost.test_seconds += more.test_seconds;
+    report.cost.wall_seconds += more.wall_seconds;
+  }
+
+  void give_own_runs() {
+    std::vector<bisect::TestIndex> full;
+    for (bisect::TestIndex i = 0; i < first_.facts.candidates.size(); ++i) {
+      if (first_.facts.candidate_facts[i].in_failing_run) full.push_back(i);
+    }
+    for (auto& stored : beside_->store->observations(beside_->session)) {
+      auto& one = stored.observation;
+      if (one.source != Source::probe || !one.ran.empty()) continue;
+      one.ran = full;
+      one.purpose = bisect::Purpose::search;
+      one.process = 0;
+      stored.asked = full;
+      first_.store->add(first_.session, stored);
+    }
+  }
+
+  void say_what_the_other_saw(SearchEnd& end, bool alone) const {
+    auto& remarks = end.report.verdict.remarks;
+    if (!alone && first_cost_.probes != 0)
+      remarks.push_back(fmt::format("the victim's worker alone did not show the failure in {} run{}",
+                                    first_cost_.probes, first_cost_.probes == 1 ? "" : "s"));
+    if (alone && beside_cost_.probes != 0 && !one_worker_only_)
+      remarks.push_back(fmt::format("beside the other workers it did not fail either, in {} run{}",
+                                    beside_cost_.probes, beside_cost_.probes == 1 ? "" : "s"));
+    if (one_worker_only_ && beside_)
+      remarks.emplace_back("it fails on its own worker with nothing beside it: no other worker is needed");
+  }
+
+  Bisection& first_;
+  std::unique_ptr<Bisection> beside_;
+  bool one_worker_only_ = false;
+  std::uint64_t most_probes_ = 0;
+  std::uint64_t made_ = 0;
+  ReportCost first_cost_;
+  ReportCost beside_cost_;
+};
+
+}  // namespace
+
+int run_bisection(Bisection& bisection) {
+  if (bisection.beside) return Turns(bisection).run();
+  auto end = search(bisection, std::nullopt);
+  return conclude(bisection, end, std::nullopt);
 }
 
 }  // namespace flakebisect::analyzer

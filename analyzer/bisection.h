@@ -4,6 +4,7 @@
 /// makes the report. Shared by `bisect` and `resume`.
 
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -29,6 +30,11 @@ struct Bisection {
   std::chrono::steady_clock::time_point began = std::chrono::steady_clock::now();
   bool one_at_a_time = false;              ///< of a resumed session in which interference was found
   std::vector<StoredObservation> earlier;  ///< of a resumed session: history and probes, as stored
+  /// Makes the search in which the run's other workers run beside the victim's (side_by_side.h), or takes the
+  /// one of an earlier life up again. Null where the run has no other workers.
+  std::function<std::unique_ptr<Bisection>(const Bisection& first)> beside;
+  bool introduced = false;          ///< what is searched was said on standard error
+  bool begin_side_by_side = false;  ///< an earlier life ended in that search
 };
 
 /// Runs until a verdict, a limit or a signal; prints and writes the reports that were asked for; returns the

@@ -359,6 +359,7 @@ StoredVictim find_victim(const Repository& repository, const BisectOptions& opti
     }
     throw InputError(InputError::Kind::no_such_test, message);
   }
+  victim.other_workers = tags.size() - 1;
   victim.worker = *chosen;
   victim.index = *index;
   const auto& test = victim.worker.tests[victim.index];
@@ -384,6 +385,7 @@ BisectCase build_case(const Repository& repository, const StoredVictim& victim, 
   facts.victim_status = victim.unfinished ? "unfinished" : std::string(repo_reader::status_name(test.status));
   facts.other_failed = victim.other_failed;
   facts.warnings = victim.warnings;
+  facts.other_workers = victim.other_workers;
 
   std::unordered_map<std::string, std::size_t> rank;
   if (discovered) {

@@ -20,7 +20,8 @@ struct StoredVictim {
   std::string traceback;
   std::vector<std::string> other_failed;
   std::vector<std::string> warnings;
-  bool unfinished = false;  ///< it hung or took its process down
+  bool unfinished = false;          ///< it hung or took its process down
+  std::uint64_t other_workers = 0;  ///< of the run, that ran tests
 };
 
 /// Finds the victim as --run-id, --worker and --test say. Throws repo_reader::InputError naming what there is

@@ -18,10 +18,13 @@
 #include "analyzer/commands.h"
 #include "analyzer/environment.h"
 #include "analyzer/exit_status.h"
+#include "analyzer/other_workers.h"
 #include "analyzer/report_formats.h"
 #include "analyzer/runner_plan.h"
 #include "analyzer/session_file.h"
 #include "analyzer/sha256.h"
+#include "analyzer/side_by_side.h"
+#include "bisect/concurrent_runner.h"
 #include "repo_reader/input_error.h"
 
 namespace flakebisect::analyzer {
@@ -79,6 +82,64 @@ void take_runners(Bisection& bisection, const RunnerPlan& plan) {
   bisection.instances = plan.instances;
   bisection.runners = make_runners(plan, jobs);
   for (std::size_t slot = 0; slot < jobs; ++slot) bisection.runner_names.push_back(plan.name(slot));
+}
+
+/// The runner of a search side by side: all its processes on one machine, or on testr's instances.
+std::unique_ptr<bisect::Runner> side_by_side_runner(RunnerPlan plan, const BisectCase& facts) {
+  const auto& side = *facts.side_by_side;
+  if (!plan.instances && plan.launchers.size() > 1) plan.launchers.resize(1);
+  auto runners = make_runners(plan, 1 + side.workers.size());
+  bisect::ConcurrentOptions options;
+  options.own = side.own;
+  options.own_seconds = side.own_seconds;
+  options.victim_seconds = facts.victim_seconds;
+  options.others = side.others;
+  auto own = std::move(runners.front());
+  runners.erase(runners.begin());
+  return std::make_unique<bisect::ConcurrentRunner>(std::move(options), std::move(own), std::move(runners));
+}
+
+/// The session of the search side by side that belongs to a search on one worker.
+std::optional<SessionInfo> side_by_side_session(SessionStore& store, const SessionInfo& first) {
+  for (auto& info : store.list()) {
+    if (info.run_id != first.run_id || info.victim != first.victim || info.id == first.id) continue;
+    const auto facts = case_from_json(info.problem);
+    if (facts.side_by_side && facts.side_by_side->first_session == first.id) return std::move(info);
+  }
+  return std::nullopt;
+}
+
+/// Lets the search go on side by side where the run to explain has other workers.
+void offer_side_by_side(Bisection& bisection, const RunnerPlan& plan, const Discovered& discovered) {
+  if (bisection.facts.other_workers == 0 || bisection.facts.run_id.empty()) return;
+  bisection.beside = [plan, tests = discovered.tests](const Bisection& first) {
+    auto beside = std::make_unique<Bisection>();
+    auto& store = *first.store;
+    const auto info = store.find(first.session);
+    const auto known = info ? side_by_side_session(store, *info) : std::nullopt;
+    if (known) {
+      beside->facts = case_from_json(known->problem);
+      beside->session = known->id;
+      store.hold(known->id);
+    } else {
+      auto facts = side_by_side_case(open_repository(first.options.common), first.facts, first.session,
+                                     first.options, tests);
+      if (!facts || !info) return std::unique_ptr<Bisection>();
+      facts->history = own_worker_runs(store.observations(first.session), first.facts);
+      SessionInfo own = *info;
+      own.problem = case_to_json(*facts);
+      beside->facts = std::move(*facts);
+      beside->session = store.create(own);
+    }
+    beside->options = first.options;
+    beside->instances = plan.instances;
+    beside->runners.push_back(side_by_side_runner(plan, beside->facts));
+    beside->runner_names.push_back("side by side " + plan.name(0));
+    beside->environment = first.environment;
+    beside->store = first.store;
+    beside->began = first.began;
+    return beside;
+  };
 }
 
 void check_directory(const std::string& directory) {
@@ -147,6 +208,7 @@ int command_bisect(const Arguments& args) {
   info.context = make_context(bisection.environment, plan, discovered).dump();
   bisection.session = store.create(info);
   bisection.store = &store;
+  offer_side_by_side(bisection, plan, discovered);
   return run_bisection(bisection);
 }
 
@@ -233,14 +295,29 @@ int command_resume(const Arguments& args) {
                                           : store.latest_unfinished();
   if (!id)
     throw MissingSession("every session in " + file + " has its verdict: there is nothing to go on with");
-  const auto info = store.find(*id);
+  std::int64_t id_of_session = *id;
+  auto info = store.find(*id);
   if (!info) {
     throw MissingSession(
         fmt::format("there is no session {} in {}; 'flakebisect sessions' lists them", *id, file));
   }
-  store.hold(*id);
-
   Bisection bisection;
+  bisection.facts = case_from_json(info->problem);
+  if (const auto side = bisection.facts.side_by_side) {
+    // The search on one worker and the one side by side go on together.
+    const auto first = store.find(side->first_session);
+    if (!first) {
+      throw MissingSession(
+          fmt::format("session {} went on from session {}, which is no longer in {}; start anew", *id,
+                      side->first_session, file));
+    }
+    bisection.begin_side_by_side = true;
+    id_of_session = side->first_session;
+    info = first;
+    bisection.facts = case_from_json(info->problem);
+  }
+  store.hold(id_of_session);
+
   auto& options = bisection.options;
   options = bisect_options_from_json(info->options);
   common.repo = options.common.repo;
@@ -264,7 +341,6 @@ int command_resume(const Arguments& args) {
     if (values.count(format) != 0) options.reports.push_back({format, values[format].as<std::string>()});
   }
   check_directory(common.directory);
-  bisection.facts = case_from_json(info->problem);
   const auto family = info->run_id.empty() ? ConfigFamily::testr : family_of(open_repository(options.common));
   auto plan = plan_runners(options, family, stop);
   const auto discovered = discover(plan, stop, listing_limit_seconds(options));
@@ -286,13 +362,14 @@ int command_resume(const Arguments& args) {
                       *id, what));
     }
     bisection.facts.warnings.push_back("evidence from before and after a change was taken together: " + what);
-    store.set_context(*id, context.dump());
+    store.set_context(id_of_session, context.dump());
   }
   take_runners(bisection, plan);
   bisection.store = &store;
-  bisection.session = *id;
-  bisection.earlier = store.observations(*id);
+  bisection.session = id_of_session;
+  bisection.earlier = store.observations(id_of_session);
   bisection.one_at_a_time = info->one_at_a_time;
+  offer_side_by_side(bisection, plan, discovered);
   return run_bisection(bisection);
 }
 

@@ -140,6 +140,7 @@ class Loop {
     for (std::size_t i = 0; i < settings.candidates.size(); ++i)
       index_of_.emplace(settings.candidates[i], static_cast<bisect::TestIndex>(i));
     one_at_a_time_ = settings.one_at_a_time;
+    full_left_ = settings.full_first;
     guarded_ = hooks.interference && runners.size() > 1 && !one_at_a_time_;
     slots_.reserve(runners.size());
     for (const auto& runner : runners) slots_.push_back(std::make_unique<Slot>(*runner, mutex_, changed_));
@@ -183,6 +184,7 @@ class Loop {
   Clock::time_point start_ = Clock::now();
   LoopResult loop_;
   std::uint64_t issued_ = 0;
+  std::uint64_t full_left_ = 0;
   std::uint64_t voids_in_a_row_ = 0;
   std::uint64_t verdict_checks_ = 0;
   bool one_at_a_time_ = false;
@@ -241,6 +243,13 @@ Loop::Fill Loop::fill(Slot& slot) {
     Probe probe;
     probe.subset = std::move(checks_.front().subset);
     checks_.pop_front();
+    start(slot, std::move(probe), true);
+    return Fill::started;
+  }
+  if (full_left_ > 0 && loop_.status.failures == 0) {
+    --full_left_;
+    Probe probe;
+    for (bisect::TestIndex i = 0; i < settings_.candidates.size(); ++i) probe.subset.push_back(i);
     start(slot, std::move(probe), true);
     return Fill::started;
   }
@@ -351,7 +360,8 @@ LoopResult Loop::run() {
     }
     const bool stands = verdict_stands();
     bool nothing_more = false;
-    if (!stands) {
+    const bool gives_way = !stands && hooks_.give_way && hooks_.give_way(loop_.status);
+    if (!stands && !gives_way) {
       for (auto& slot : slots_) {
         if (!slot->probe && fill(*slot) == Fill::nothing_more) {
           nothing_more = true;
@@ -371,6 +381,10 @@ LoopResult Loop::run() {
     }
     if (stands) break;
     if (busy() == 0) {
+      if (gives_way) {
+        loop_.end = LoopEnd::gave_way;
+        break;
+      }
       if (issued_all()) {
         loop_.end = LoopEnd::max_probes;
         break;

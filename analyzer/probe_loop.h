@@ -55,6 +55,8 @@ struct LoopSettings {
   /// A slot whose machine was lost (ProbeResult::lost) rests so long, twice as long each time in a row; the
   /// others go on. Where every slot was lost three times in a row, the loop gives up.
   double rest_seconds = 15;
+  std::uint64_t full_first =
+      0;  ///< so many probes of the whole list before the engine is asked, until one fails
   bool slots_may_fail = false;  ///< CannotRun from one of several slots is taken for a lost machine
 };
 
@@ -80,13 +82,16 @@ struct LoopHooks {
   std::function<void(std::size_t slot, const std::string& reason, double rest_seconds)> lost;
   /// About ten times a second, and after each result.
   std::function<void(const LoopStatus&)> tick;
+  /// Asked likewise. True: no more probes are started, and the loop ends once those in flight are in.
+  std::function<bool(const LoopStatus&)> give_way;
 };
 
 enum class LoopEnd {
   finished,  ///< the engine has nothing more to ask
   budget,    ///< the wall-clock budget ended
   max_probes,
-  stopped,  ///< *stop became non-zero
+  stopped,   ///< *stop became non-zero
+  gave_way,  ///< LoopHooks::give_way said so
 };
 
 struct LoopResult {

@@ -70,8 +70,9 @@ std::vector<std::string> ruled_out(const Report& report) {
         fmt::format("That the test fails on its own in the same way: {}{}", self_listed ? "" : "less than ",
                     format_probability(self_listed ? self_probability : rest));
     if (const auto* alone = find_arm(report, "alone"); alone != nullptr && verdict.kind != Kind::brittle)
-      sentence += fmt::format(", after {} failure{} in {} run{} alone", alone->failures,
-                              alone->failures == 1 ? "" : "s", alone->runs, alone->runs == 1 ? "" : "s");
+      sentence += fmt::format(", after {} failure{} in {} run{} {}", alone->failures,
+                              alone->failures == 1 ? "" : "s", alone->runs, alone->runs == 1 ? "" : "s",
+                              report.side_by_side ? "of its own worker only" : "alone");
     sentences.push_back(sentence + ".");
   }
   std::uint64_t others = 0;
@@ -87,9 +88,18 @@ std::vector<std::string> ruled_out(const Report& report) {
 
 }  // namespace
 
+std::string side_by_side_name(const std::string& arm) {
+  if (arm == "alone") return "own worker only";
+  if (arm == "culprits") return "beside culprits";
+  if (arm == "without culprits") return "beside the others";
+  if (arm == "full") return "beside all";
+  return arm.starts_with("other lists") ? "beside " + arm : arm;
+}
+
 const ReportArm* find_arm(const Report& report, const std::string& name) {
+  const auto wanted = report.side_by_side ? side_by_side_name(name) : name;
   for (const auto& arm : report.arms)
-    if (arm.name == name && arm.runs != 0) return &arm;
+    if (arm.name == wanted && arm.runs != 0) return &arm;
   return nullptr;
 }
 
@@ -110,9 +120,13 @@ void fill_verdict(Report& report, const bisect::Verdict& verdict, double confide
   out.remarks = verdict.remarks;
   report.arms.clear();
   for (const auto& arm : verdict.arms)
-    report.arms.push_back(
-        {arm.name, names(report, arm.tests), arm.runs, arm.failures, arm.rate, arm.low, arm.high});
+    report.arms.push_back({report.side_by_side ? side_by_side_name(arm.name) : arm.name,
+                           names(report, arm.tests), arm.runs, arm.failures, arm.rate, arm.low, arm.high});
   report.reproduce.tests = names(report, verdict.reproduce);
+  if (report.side_by_side) {
+    report.reproduce.beside = std::move(report.reproduce.tests);
+    report.reproduce.tests = report.own_tests;
+  }
   report.reproduce.tests.push_back(report.victim);
   report.reproduce.rate = verdict.reproduce_rate;
   report.exact_test = exact_test(report);

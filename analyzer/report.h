@@ -61,10 +61,11 @@ struct ReportCost {
 };
 
 struct ReportReproduce {
-  std::vector<std::string> tests;  ///< in order, the victim last
-  std::string command;             ///< for a shell; empty where none is known
-  double rate = 0;                 ///< failures a run, posterior mean; 0: unknown
-  double seconds_per_run = 0;      ///< expected; 0: unknown
+  std::vector<std::string> tests;   ///< in order, the victim last
+  std::vector<std::string> beside;  ///< tests of other workers that run at the same time
+  std::string command;              ///< for a shell; empty where none is known
+  double rate = 0;                  ///< failures a run, posterior mean; 0: unknown
+  double seconds_per_run = 0;       ///< expected; 0: unknown
 };
 
 struct ReportFailure {
@@ -125,6 +126,10 @@ struct Report {
   std::string worker;                        ///< may be empty
   std::uint64_t position = 0;                ///< of the victim on its worker, 1 is the first; 0: unknown
   std::vector<std::string> candidate_tests;  ///< that ran before the victim, in execution order
+  /// Other workers were run beside the victim's: candidate_tests are theirs, and all of own_tests ran before
+  /// the victim in each probe.
+  bool side_by_side = false;
+  std::vector<std::string> own_tests;
   std::vector<ReportArm> arms;
   std::optional<ReportExactTest> exact_test;
   ReportCost cost;
@@ -154,7 +159,12 @@ void fill_verdict(Report& report, const bisect::Verdict& verdict, double confide
 void add_posterior_step(Report& report, std::uint64_t probes,
                         const std::vector<bisect::Explanation>& leading);
 
-/// The arm of this name, if it ran at all; nullptr otherwise. The report owns it.
+/// The name that an engine's arm has where other workers were run beside the victim's: "own worker only" for
+/// "alone", "beside culprits" for "culprits", ...
+std::string side_by_side_name(const std::string& arm);
+
+/// The arm of this name, or of its name side by side, if it ran at all; nullptr otherwise. The report owns
+/// it.
 const ReportArm* find_arm(const Report& report, const std::string& name);
 
 /// How many runs show at least one failure with 95 % probability, at this failure rate; nothing where the

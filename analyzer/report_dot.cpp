@@ -53,6 +53,8 @@ std::string word_for(Kind kind) {
       return "pollutes with others";
     case Kind::brittle:
       return "sets up";
+    case Kind::concurrent:
+      return "disturbs at the same time";
     default:
       return "explains";
   }

@@ -119,6 +119,8 @@ std::string reproduction(const Report& report) {
   }
   if (const auto numbers = reproduction_sentence(report); !numbers.empty())
     out += "<p>" + html(numbers) + "</p>\n";
+  if (const auto beside = beside_sentence(report); !beside.empty())
+    out += "<p>" + html_sentence(beside) + "</p>\n";
   if (reproduce.tests.empty()) return out;
   std::string tests = "<ol>\n";
   for (const auto& id : reproduce.tests) tests += "<li>" + html_code(id) + "</li>\n";

@@ -106,6 +106,7 @@ std::string reproduction(const Report& report) {
     out += "\n";
   }
   if (const auto numbers = reproduction_sentence(report); !numbers.empty()) out += words(numbers) + "\n\n";
+  if (const auto beside = beside_sentence(report); !beside.empty()) out += sentence(beside) + "\n\n";
   if (reproduce.tests.size() > 1 && reproduce.tests.size() <= 50) {
     out += "These tests, in this order:\n";
     for (const auto& id : reproduce.tests) out += "# " + code(id) + "\n";

@@ -314,6 +314,7 @@ std::string render_json(const Report& report) {
                       {"runs_for_95_percent", runs ? ordered_json(*runs) : ordered_json()},
                       {"rate", finite(report.reproduce.rate)},
                       {"seconds_per_run", finite(report.reproduce.seconds_per_run)}};
+  if (report.side_by_side) out["reproduce"]["beside"] = report.reproduce.beside;
   out["failure"] = {{"signature", report.failure.signature}, {"traceback", report.failure.traceback}};
   out["other_failures"] = ordered_json::array();
   for (const auto& other : report.other_failures)
@@ -333,6 +334,10 @@ std::string render_json(const Report& report) {
   out["warnings"] = report.warnings;
   out["version"] = report.version;
   out["candidate_tests"] = report.candidate_tests;
+  if (report.side_by_side) {
+    out["side_by_side"] = true;
+    out["own_tests"] = report.own_tests;
+  }
   out["probes"] = probes_to_json(report.probes);
   out["explanations"] = to_json(report.explanations);
   out["evolution"] = evolution_to_json(report.evolution);
@@ -355,6 +360,8 @@ Report parse_report_json(std::string_view text) {
   reader.read("worker", report.worker);
   reader.read("position", report.position);
   reader.read("candidate_tests", report.candidate_tests);
+  reader.read("side_by_side", report.side_by_side);
+  reader.read("own_tests", report.own_tests);
   reader.objects("arms", [&](const Reader& arm) { report.arms.push_back(read_arm(arm)); });
   reader.object("exact_test", [&](const Reader& test) {
     report.exact_test.emplace();
@@ -370,6 +377,7 @@ Report parse_report_json(std::string_view text) {
   });
   reader.object("reproduce", [&](const Reader& reproduce) {
     reproduce.read("tests", report.reproduce.tests);
+    reproduce.read("beside", report.reproduce.beside);
     reproduce.read("command", report.reproduce.command);
     reproduce.read("rate", report.reproduce.rate);
     reproduce.read("seconds_per_run", report.reproduce.seconds_per_run);

@@ -138,6 +138,7 @@ std::string reproduction(const Report& report) {
       out += "Control characters are written out here; the JSON report has the exact command.\n\n";
   }
   if (const auto numbers = reproduction_sentence(report); !numbers.empty()) out += words(numbers) + "\n\n";
+  if (const auto beside = beside_sentence(report); !beside.empty()) out += sentence(beside) + "\n\n";
   if (reproduce.tests.size() > 1) {
     std::string list;
     std::size_t shown = 0;

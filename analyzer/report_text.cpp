@@ -175,6 +175,10 @@ void write_reproduction(Writer& out, const Report& report) {
     out.line(
         fmt::format("  {} tests, in the order of the JSON report, the victim last.", reproduce.tests.size()));
   }
+  if (const auto beside = beside_sentence(report); !beside.empty()) {
+    out.blank();
+    out.prose(beside, 2);
+  }
   if (!reproduce.command.empty()) {
     out.blank();
     const auto command = visible_command(reproduce.command);

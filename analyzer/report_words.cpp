@@ -99,7 +99,13 @@ Sentence explanation_words(const ReportExplanation& explanation) {
       add(words, "fails the more often, the more tests ran before it");
       return words;
     case Kind::concurrent:
-      add(words, "fails only while other workers run");
+      add(words, "fails while ");
+      if (explanation.tests.empty()) {
+        add(words, "other workers run, the more of their tests the likelier");
+        return words;
+      }
+      add_tests(words, explanation.tests, "and");
+      add(words, explanation.tests.size() == 1 ? " runs on another worker" : " run on other workers");
       return words;
     case Kind::not_reproduced:
       add(words, "does not fail any more");
@@ -183,7 +189,17 @@ Sentence finding_sentence(const Report& report) {
           "blame");
       break;
     case Kind::concurrent:
-      add(words, " fails only while other workers run at the same time");
+      if (verdict.tests.empty()) {
+        add(words,
+            " fails only while other workers run tests at the same time, and no single test of theirs is to "
+            "blame: the more of them run, the likelier");
+        break;
+      }
+      add(words, " fails because ");
+      add_tests(words, verdict.tests, "and");
+      add(words, verdict.tests.size() == 1 ? " ran on another worker at the same time"
+                                           : " ran on other workers at the same time");
+      add(words, contrast(report, "beside " + them, "without " + them));
       break;
     case Kind::not_reproduced:
     case Kind::inconclusive:
@@ -251,7 +267,24 @@ std::string source_sentence(const Report& report) {
   std::string words = report.run_id.empty() ? "A given list" : "Run " + visible_line(report.run_id);
   if (!report.worker.empty()) words += ", " + visible_line(report.worker);
   if (report.position != 0) words += fmt::format(", the {} test there", ordinal(report.position));
+  if (report.side_by_side)
+    return words + fmt::format("; {} ran before it, and other workers ran {} until it ended.",
+                               count(report.own_tests.size(), "test"),
+                               count(report.candidate_tests.size(), "test"));
   return words + fmt::format("; {} ran before it.", count(report.candidate_tests.size(), "test"));
+}
+
+Sentence beside_sentence(const Report& report) {
+  Sentence words;
+  if (report.reproduce.beside.empty()) return words;
+  add(words, "Beside them, as on another worker, over and over until the victim has ended: ");
+  constexpr std::size_t most_named = 20;
+  auto named = report.reproduce.beside;
+  const std::size_t left_out = named.size() > most_named ? named.size() - most_named : 0;
+  named.resize(named.size() - left_out);
+  add_tests(words, named, left_out == 0 ? "and" : ",");
+  add(words, left_out == 0 ? "." : fmt::format(" and {} more (in the JSON report).", left_out));
+  return words;
 }
 
 std::string history_sentence(const Report& report) {
@@ -267,7 +300,9 @@ std::string plain(const Sentence& sentence) {
 }
 
 std::string arm_words(const ReportArm& arm) {
-  if (!arm.tests.empty()) return count(arm.tests.size(), "test") + " before it";
+  if (arm.name == side_by_side_name("alone")) return "no other worker";
+  if (!arm.tests.empty())
+    return count(arm.tests.size(), "test") + (arm.name.starts_with("beside") ? " beside it" : " before it");
   return arm.name == "alone" ? "the victim alone" : "various";
 }
 

@@ -36,6 +36,8 @@ std::string source_sentence(const Report& report);
 std::string history_sentence(const Report& report);
 /// Empty where no exact test was made.
 std::string exact_test_sentence(const Report& report);
+/// Which tests of other workers belong to the reproduction, and how they run; empty where none do.
+Sentence beside_sentence(const Report& report);
 /// What to do next, by kind.
 std::vector<std::string> advice(const Report& report);
 

@@ -92,7 +92,7 @@ std::string describe(const Explanation& explanation, const std::vector<std::stri
     case Kind::cumulative:
       return "the more tests before it";
     case Kind::concurrent:
-      return "only beside other workers";
+      return names.empty() ? "the more of other workers' tests" : "beside " + names;
     case Kind::not_reproduced:
       return "does not fail any more";
     case Kind::inconclusive:

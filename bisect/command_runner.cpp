@@ -235,6 +235,7 @@ ProbeResult CommandRunner::Impl::run(const ProbeRequest& request, const CommandT
   } else {
     judge_exit(reader, request, result);
   }
+  result.victim_started = reader.victim_started();
   if (reader.spoke_subunit() || result.end == VictimEnd::void_probe) result.ran = reader.take_ran();
   return result;
 }

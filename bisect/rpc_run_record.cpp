@@ -84,6 +84,7 @@ void RpcRunRecord::fill(ProbeResult& result) const {
     return std::max(0.0, *test.stop_seconds - *test.start_seconds);
   };
   result.end = VictimEnd::void_probe;
+  result.victim_started = victim_started();
   result.ran.clear();
   for (const Test& test : tests_) {
     if (test.id != victim_) {

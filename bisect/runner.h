@@ -54,9 +54,10 @@ struct TestRun {
 
 struct ProbeResult {
   VictimEnd end = VictimEnd::void_probe;
-  std::string void_reason;   ///< one sentence, where end is void_probe
-  bool lost = false;         ///< void because the machine it ran on was lost, or could not be reached
-  std::vector<TestRun> ran;  ///< what ran before the victim in the order it ran, read from the results
+  std::string void_reason;      ///< one sentence, where end is void_probe
+  bool lost = false;            ///< void because the machine it ran on was lost, or could not be reached
+  std::vector<TestRun> ran;     ///< what ran before the victim in the order it ran, read from the results
+  bool victim_started = false;  ///< also where its result did not come any more
   std::optional<double> victim_seconds;
   std::string traceback;             ///< the victim's failure details as text; empty where it passed
   double wall_seconds = 0;           ///< from start to the victim's result

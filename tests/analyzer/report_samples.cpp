@@ -144,10 +144,16 @@ Report of_kind(Kind kind) {
   verdict.probability = 0.97;
   verdict.confirmed = kind != Kind::inconclusive && kind != Kind::not_reproduced;
   verdict.e_value = verdict.confirmed ? 25 : 0;
-  if (kind == Kind::polluter || kind == Kind::brittle) verdict.tests = {5};
+  if (kind == Kind::polluter || kind == Kind::brittle || kind == Kind::concurrent) verdict.tests = {5};
   if (kind == Kind::polluter_set) verdict.tests = {2, 5};
   verdict.alternatives = {{kind == Kind::inconclusive ? Kind::self : kind, verdict.tests, 0.62},
-                          {Kind::polluter, {9}, 0.2}};
+                          {kind == Kind::concurrent ? kind : Kind::polluter, {9}, 0.2}};
+  if (kind == Kind::concurrent) {
+    report.side_by_side = true;
+    report.own_tests = {"shop.tests.test_stock.TestStock.test_empty"};
+    verdict.reproduce = verdict.tests;
+    verdict.remarks = {"the victim's worker alone did not show the failure in 30 runs"};
+  }
   const flakebisect::bisect::Arm often{"", {}, 20, 12, 0.6, 0.38, 0.79};
   const flakebisect::bisect::Arm seldom{"", {}, 20, 1, 0.05, 0.01, 0.2};
   verdict.arms = {kind == Kind::brittle ? often : seldom};

@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 """What is seen while probes run: a live view on a real terminal (a pseudo-terminal), quiet lines in a log, sections in CI."""
+import json
 import os
 import pty
 import subprocess
@@ -67,6 +68,28 @@ class WatchingTest(SmallProject):
         self.assertEqual(ran.returncode, 0, ran.stderr)
         self.assertRegex(ran.stderr, r"\x1b\[0Ksection_start:\d+:flakebisect_search\[collapsed=true\][\r\n]\x1b\[0K")
         self.assertRegex(ran.stderr, r"\x1b\[0Ksection_end:\d+:flakebisect_search[\r\n]\x1b\[0K")
+        # The finding stands open behind it.
+        self.assertRegex(ran.stderr, r"section_start:\d+:flakebisect_finding[\r\n]\x1b\[0Kflakebisect: tests.*after .*")
+        self.assertGreater(ran.stderr.index("flakebisect_finding"), ran.stderr.index("section_end"))
+
+    def test_gitlab_annotations(self):
+        links = self.folder / "links.json"
+        gitlab = {"GITLAB_CI": "true", "CI_JOB_URL": "https://gitlab.example/p/-/jobs/7", "CI_PROJECT_DIR": str(self.folder),
+                  "FLAKEBISECT_GITLAB_ANNOTATIONS": str(links)}
+        (self.folder / "out").mkdir()
+        ran = self.run_in("--html", "out/page.html", **gitlab)
+        self.assertEqual(ran.returncode, 0, ran.stderr)
+        first = json.loads(links.read_text())["flakebisect"]
+        self.assertEqual(len(first), 1)
+        self.assertEqual(first[0]["external_link"]["url"], "https://gitlab.example/p/-/jobs/7/artifacts/file/out/page.html")
+        self.assertIn(POLLUTER, first[0]["external_link"]["label"])
+        self.run_in("--html", str(self.folder.parent / "elsewhere.html"), **gitlab)
+        second = json.loads(links.read_text())["flakebisect"]
+        self.assertEqual(second[0], first[0], "links are added to those that are there")
+        self.assertEqual(second[1]["external_link"]["url"], "https://gitlab.example/p/-/jobs/7")
+        unwritable = self.run_in(**{**gitlab, "FLAKEBISECT_GITLAB_ANNOTATIONS": "/no/such/folder/links.json"})
+        self.assertEqual(unwritable.returncode, 0)
+        self.assertIn("/no/such/folder", unwritable.stderr)
 
 
 if __name__ == "__main__":

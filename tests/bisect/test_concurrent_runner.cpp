@@ -1,0 +1,162 @@
+#include <catch2/catch.hpp>
+#include <chrono>
+#include <condition_variable>
+#include <deque>
+#include <mutex>
+#include <thread>
+
+#include "bisect/concurrent_runner.h"
+
+using namespace flakebisect::bisect;
+
+namespace {
+
+using Lists = std::vector<std::vector<std::string>>;
+
+std::vector<std::string> list_of(const ProbeRequest& request) {
+  auto list = request.before;
+  list.push_back(request.victim);
+  return list;
+}
+
+/// Where the runners of one probe meet: the victim's waits until the others have run so many rounds.
+struct Meeting {
+  std::mutex mutex;
+  std::condition_variable changed;
+  int rounds = 0;
+  Lists beside;
+};
+
+/// The victim's worker: fails where the rounds it waits for contained the culprit.
+class OwnRunner final : public Runner {
+ public:
+  OwnRunner(Meeting& meeting, int wait_for) : meeting_(meeting), wait_for_(wait_for) {}
+  ProbeResult run(const ProbeRequest& request, const std::atomic<bool>&) override {
+    lists.push_back(list_of(request));
+    std::unique_lock lock(meeting_.mutex);
+    meeting_.changed.wait(lock, [&] { return meeting_.rounds >= wait_for_; });
+    ProbeResult result;
+    result.end = VictimEnd::fail;
+    for (const auto& test : request.before) result.ran.push_back({test, "success", 0.1});
+    result.victim_seconds = 0.1;
+    result.wall_seconds = 1;
+    return result;
+  }
+  std::string reproduction_command(const std::vector<std::string>&) const override { return "true own"; }
+  std::string description() const override { return "own"; }
+  Lists lists;
+
+ private:
+  Meeting& meeting_;
+  int wait_for_;
+};
+
+/// Another worker: one round ends at once, a later one lasts until it is cancelled.
+class OtherRunner final : public Runner {
+ public:
+  explicit OtherRunner(Meeting& meeting, int quick_rounds = 2) : meeting_(meeting), quick_(quick_rounds) {}
+  ProbeResult run(const ProbeRequest& request, const std::atomic<bool>& cancel) override {
+    const bool last = quick_-- <= 0;
+    {
+      std::lock_guard lock(meeting_.mutex);
+      ++meeting_.rounds;
+      meeting_.beside.push_back(list_of(request));
+    }
+    meeting_.changed.notify_all();
+    ProbeResult result;
+    if (!last) {
+      result.end = VictimEnd::pass;
+      for (const auto& test : request.before) result.ran.push_back({test, "success", 0.1});
+      return result;
+    }
+    while (!cancel) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    result.void_reason = "cancelled";
+    return result;
+  }
+  std::string reproduction_command(const std::vector<std::string>&) const override { return "true other"; }
+  std::string description() const override { return "other"; }
+
+ private:
+  Meeting& meeting_;
+  int quick_;
+};
+
+class BrokenRunner final : public Runner {
+ public:
+  ProbeResult run(const ProbeRequest&, const std::atomic<bool>&) override {
+    throw CannotRun("no such command");
+  }
+  std::string reproduction_command(const std::vector<std::string>&) const override { return ""; }
+  std::string description() const override { return ""; }
+};
+
+ConcurrentOptions two_workers() {
+  ConcurrentOptions options;
+  options.own = {"own.a", "own.b"};
+  options.others = {
+      {"x.1", 0, 0.1, std::nullopt}, {"y.1", 1, 0.1, std::nullopt}, {"x.2", 0, 0.1, std::nullopt}};
+  return options;
+}
+
+ProbeRequest request(std::vector<std::string> before) {
+  ProbeRequest asked;
+  asked.before = std::move(before);
+  asked.victim = "victim";
+  return asked;
+}
+
+}  // namespace
+
+TEST_CASE("each other worker runs its tests over and over until the victim has ended") {
+  Meeting meeting;
+  auto own = std::make_unique<OwnRunner>(meeting, 3);
+  const auto& seen = *own;
+  std::vector<std::unique_ptr<Runner>> beside;
+  beside.push_back(std::make_unique<OtherRunner>(meeting));
+  beside.push_back(std::make_unique<OtherRunner>(meeting, 99));
+  ConcurrentRunner runner(two_workers(), std::move(own), std::move(beside));
+  const std::atomic<bool> cancel{false};
+
+  const auto result = runner.run(request({"x.1", "x.2"}), cancel);
+  CHECK(seen.lists == Lists{{"own.a", "own.b", "victim"}});
+  REQUIRE(meeting.beside.size() >= 3);
+  for (const auto& list : meeting.beside) CHECK(list == std::vector<std::string>{"x.1", "x.2"});
+  CHECK(result.end == VictimEnd::fail);
+  // What ran is told of the other workers, not of the victim's own list.
+  REQUIRE(result.ran.size() == 2);
+  CHECK(result.ran[0].id == "x.1");
+  CHECK(result.ran[1].id == "x.2");
+}
+
+TEST_CASE("without tests of other workers the victim's worker runs alone") {
+  Meeting meeting;
+  std::vector<std::unique_ptr<Runner>> beside;
+  beside.push_back(std::make_unique<BrokenRunner>());
+  beside.push_back(std::make_unique<BrokenRunner>());
+  ConcurrentRunner runner(two_workers(), std::make_unique<OwnRunner>(meeting, 0), std::move(beside));
+  const auto result = runner.run(request({}), std::atomic<bool>{false});
+  CHECK(result.end == VictimEnd::fail);
+  CHECK(result.ran.empty());
+}
+
+TEST_CASE("a worker that cannot run at all is an error, not an idle neighbour") {
+  Meeting meeting;
+  std::vector<std::unique_ptr<Runner>> beside;
+  beside.push_back(std::make_unique<OtherRunner>(meeting));
+  beside.push_back(std::make_unique<BrokenRunner>());
+  ConcurrentRunner runner(two_workers(), std::make_unique<OwnRunner>(meeting, 1), std::move(beside));
+  CHECK_THROWS_AS(runner.run(request({"x.1", "y.1"}), std::atomic<bool>{false}), CannotRun);
+}
+
+TEST_CASE("the reproduction names both sides and ends what it started") {
+  Meeting meeting;
+  std::vector<std::unique_ptr<Runner>> beside;
+  beside.push_back(std::make_unique<OtherRunner>(meeting));
+  beside.push_back(std::make_unique<OtherRunner>(meeting));
+  ConcurrentRunner runner(two_workers(), std::make_unique<OwnRunner>(meeting, 0), std::move(beside));
+  const auto command = runner.reproduction_command({"y.1", "victim"});
+  CHECK(command.find("true own") != std::string::npos);
+  CHECK(command.find("true other") != std::string::npos);
+  CHECK(command.find("setsid") == command.rfind("setsid"));
+  CHECK(command.find("kill -- $loops") != std::string::npos);
+}
