@@ -7,6 +7,7 @@
 #include <chrono>
 #include <cmath>
 #include <cstdio>
+#include <map>
 #include <regex>
 #include <utility>
 
@@ -126,6 +127,39 @@ std::vector<bisect::Observation> evidence_of(const Bisection& bisection) {
     if (!bisection.one_at_a_time || stored.beside == 0) evidence.push_back(std::move(stored.observation));
   }
   return evidence;
+}
+
+/// What probes for other victims of the campaign saw of this one. They weigh as much as probes of its own;
+/// but their failures are no part of a confirmation, and their cost was counted where they were made.
+std::vector<StoredObservation> shared_observations(const Bisection& bisection) {
+  std::vector<StoredObservation> observations;
+  if (!bisection.shared) return observations;
+  const auto& facts = bisection.facts;
+  const Classifier classify(facts, bisection.options.match);
+  std::map<std::string, bisect::TestIndex> index_of;
+  for (bisect::TestIndex i = 0; i < facts.candidates.size(); ++i) index_of.emplace(facts.candidates[i], i);
+  for (const auto& run : bisection.shared->of(facts.victim)) {
+    bisect::ProbeResult result;
+    result.end = run.end;
+    result.traceback = run.traceback;
+    const auto classified = classify(result);
+    StoredObservation stored;
+    for (const auto& id : run.ran) {
+      if (const auto found = index_of.find(id); found != index_of.end())
+        stored.observation.ran.push_back(found->second);
+    }
+    stored.observation.outcome = classified.outcome;
+    stored.observation.source = Source::history;
+    stored.asked = stored.observation.ran;
+    stored.signature = classified.signature;
+    stored.traceback = run.traceback;
+    stored.made_at = now_seconds();
+    stored.runner = "probe for another victim";
+    stored.beside = run.beside;
+    stored.version = FLAKEBISECT_VERSION;
+    observations.push_back(std::move(stored));
+  }
+  return observations;
 }
 
 void gather(Gathered& gathered, const StoredObservation& stored) {
@@ -300,6 +334,10 @@ SearchEnd search(Bisection& bisection, const std::optional<Turn>& turn) {
         engine.observe(observation);
       }
     }
+    for (const auto& stored : shared_observations(bisection)) {
+      bisection.store->add(bisection.session, stored);
+      engine.observe(stored.observation);
+    }
   } else {
     for (const auto& stored : bisection.earlier) {
       gather(gathered, stored);
@@ -323,6 +361,7 @@ SearchEnd search(Bisection& bisection, const std::optional<Turn>& turn) {
   LoopSettings settings;
   settings.candidates = facts.candidates;
   settings.victim = facts.victim;
+  settings.after = bisection.after;
   settings.one_at_a_time = bisection.one_at_a_time;
   settings.hang_is_failure = facts.victim_status == "unfinished";
   if (options.budget_seconds) {
@@ -355,6 +394,7 @@ SearchEnd search(Bisection& bisection, const std::optional<Turn>& turn) {
     stored.version = FLAKEBISECT_VERSION;
     bisection.store->add(bisection.session, stored);
     gather(gathered, stored);
+    if (bisection.shared) bisection.shared->add(facts.victim, result, facts_of_probe.beside);
     if (options.common.verbose) {
       view.clear();
       std::fprintf(stderr, "probe %llu: %zu tests, %s, %s%s\n", static_cast<unsigned long long>(probe.id),

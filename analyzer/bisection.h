@@ -13,6 +13,7 @@
 #include "analyzer/instances.h"
 #include "analyzer/report.h"
 #include "analyzer/session_store.h"
+#include "analyzer/shared_runs.h"
 #include "bisect/runner.h"
 
 namespace flakebisect::analyzer {
@@ -33,8 +34,10 @@ struct Bisection {
   /// Makes the search in which the run's other workers run beside the victim's (side_by_side.h), or takes the
   /// one of an earlier life up again. Null where the run has no other workers.
   std::function<std::unique_ptr<Bisection>(const Bisection& first)> beside;
-  bool introduced = false;          ///< what is searched was said on standard error
-  bool begin_side_by_side = false;  ///< an earlier life ended in that search
+  std::shared_ptr<SharedRuns> shared;  ///< of the campaign; null where there is none
+  std::vector<std::string> after;      ///< its later victims, which run behind this one
+  bool introduced = false;             ///< what is searched was said on standard error
+  bool begin_side_by_side = false;     ///< an earlier life ended in that search
 };
 
 /// Runs until a verdict, a limit or a signal; prints and writes the reports that were asked for; returns the

@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <set>
@@ -70,7 +71,7 @@ std::vector<CampaignVictim> failures_of_run(const Repository& repository, const 
     for (std::size_t i = 0; i < worker.tests.size(); ++i) {
       const auto& test = worker.tests[i];
       if (!test.runnable || !test.failed() || !seen.insert(test.id).second) continue;
-      victims.push_back({std::to_string(id), worker.tag, test.id, 1, list_seconds(worker, i)});
+      victims.push_back({std::to_string(id), worker.tag, test.id, 1, list_seconds(worker, i), i});
     }
   }
   if (victims.empty())
@@ -101,7 +102,7 @@ std::vector<CampaignVictim> flaky_tests(const Repository& repository) {
         auto& seen = tests[test.id];
         if (test.failed()) {
           const auto failures = seen.latest.failures + 1;
-          seen.latest = {std::to_string(id), worker.tag, test.id, failures, list_seconds(worker, i)};
+          seen.latest = {std::to_string(id), worker.tag, test.id, failures, list_seconds(worker, i), i};
         } else if (test.status == repo_reader::Status::success) {
           seen.passed = true;
         }
@@ -121,7 +122,7 @@ std::vector<CampaignVictim> flaky_tests(const Repository& repository) {
 }
 
 /// Runs a command, and turns what it throws about this victim into its error.
-int attempt(Outcome& outcome, int (*command)(const Arguments&), const Arguments& words) {
+int attempt(Outcome& outcome, const std::function<int(const Arguments&)>& command, const Arguments& words) {
   try {
     return command(words);
   } catch (const InputError& error) {
@@ -191,13 +192,18 @@ class Campaign {
   int run(std::vector<CampaignVictim> victims) {
     for (auto& victim : victims)
       outcomes_.push_back({std::move(victim), exit_internal_error, "", 0, nullptr});
+    for (const auto& outcome : outcomes_) {
+      const auto& victim = outcome.victim;
+      shared_->expect(victim.run_id, victim.worker, victim.id, victim.position);
+    }
+    const auto bisect = [this](const Arguments& words) { return bisect_in_campaign(words, shared_); };
     for (std::size_t i = 0; i < outcomes_.size(); ++i) {
       auto& outcome = outcomes_[i];
       std::fprintf(stderr, "--- victim %zu of %zu: %s\n", i + 1, outcomes_.size(), outcome.victim.id.c_str());
       Arguments words = common_;
       words.insert(words.end(), {"--test", outcome.victim.id, "--run-id", outcome.victim.run_id});
       if (!outcome.victim.worker.empty()) words.insert(words.end(), {"--worker", outcome.victim.worker});
-      if (!step(i, words, command_bisect, share(outcomes_.size() - i))) return finish();
+      if (!step(i, words, bisect, share(outcomes_.size() - i))) return finish();
     }
     // Time that quick victims left over goes to the others, the soonest expected first.
     while (const auto next = most_promising()) {
@@ -224,7 +230,8 @@ class Campaign {
   }
 
   /// False: a signal ended it.
-  bool step(std::size_t i, Arguments words, int (*command)(const Arguments&), std::optional<double> seconds) {
+  bool step(std::size_t i, Arguments words, const std::function<int(const Arguments&)>& command,
+            std::optional<double> seconds) {
     auto& outcome = outcomes_[i];
     if (seconds && *seconds < least_share_seconds) {
       if (outcome.session == 0) {
@@ -310,6 +317,7 @@ class Campaign {
   Arguments common_;
   std::vector<Outcome> outcomes_;
   std::set<std::size_t> tried_;
+  std::shared_ptr<SharedRuns> shared_ = std::make_shared<SharedRuns>();
   std::chrono::steady_clock::time_point began_ = std::chrono::steady_clock::now();
 };
 

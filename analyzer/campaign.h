@@ -4,10 +4,12 @@
 /// both passed and failed (--flaky). Each victim is a session of its own, so resuming, exporting and
 /// reporting work as for one.
 
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "analyzer/bisect_options.h"
+#include "analyzer/shared_runs.h"
 #include "repo_reader/repository.h"
 
 namespace flakebisect::analyzer {
@@ -19,6 +21,7 @@ struct CampaignVictim {
   std::string id;
   std::uint64_t failures = 0;  ///< in the stored runs looked at
   double list_seconds = 0;     ///< what ran before it and itself, from the failing run
+  std::size_t position = 0;    ///< in its worker's list
 };
 
 /// The victims, the most promising first: by failures seen for each second that its full list takes. Throws
@@ -32,6 +35,9 @@ std::vector<std::string> without_options(const std::vector<std::string>& args,
 
 /// "report.json" -> "report-3.json".
 std::string numbered_file(const std::string& file, std::size_t number);
+
+/// `flakebisect bisect` for one victim of a campaign, whose probes bring results of the later ones.
+int bisect_in_campaign(const std::vector<std::string>& args, const std::shared_ptr<SharedRuns>& shared);
 
 /// Runs the campaign: every victim within its share of the budget, then those without a verdict again within
 /// what is left, the soonest expected first. Returns the exit status: 0 where every victim has a verdict.

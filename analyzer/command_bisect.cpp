@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cstdio>
 #include <filesystem>
@@ -149,9 +150,34 @@ void check_directory(const std::string& directory) {
   }
 }
 
+/// The later victims of a campaign that can run behind this one.
+void take_part(Bisection& bisection, const std::shared_ptr<SharedRuns>& shared,
+               const Discovered& discovered) {
+  if (!shared) return;
+  const auto& victim = bisection.facts.victim;
+  shared->begin(victim);
+  bisection.shared = shared;
+  for (const auto& id : shared->behind(victim)) {
+    const auto& known = discovered.tests;
+    if (known && std::find(known->begin(), known->end(), id) != known->end()) bisection.after.push_back(id);
+  }
+}
+
+int bisect_victim(const Arguments& args, const std::shared_ptr<SharedRuns>& shared);
+
 }  // namespace
 
 int command_bisect(const Arguments& args) {
+  return bisect_victim(args, nullptr);
+}
+
+int bisect_in_campaign(const Arguments& args, const std::shared_ptr<SharedRuns>& shared) {
+  return bisect_victim(args, shared);
+}
+
+namespace {
+
+int bisect_victim(const Arguments& args, const std::shared_ptr<SharedRuns>& shared) {
   bool help = false;
   Bisection bisection;
   bisection.options = parse_bisect_options(args, help);
@@ -209,10 +235,9 @@ int command_bisect(const Arguments& args) {
   bisection.session = store.create(info);
   bisection.store = &store;
   offer_side_by_side(bisection, plan, discovered);
+  take_part(bisection, shared, discovered);
   return run_bisection(bisection);
 }
-
-namespace {
 
 po::options_description resume_options() {
   po::options_description options("Options");

@@ -218,6 +218,7 @@ void Loop::start(Slot& slot, Probe probe, bool of_check) {
   ProbeRequest request;
   for (const auto index : probe.subset) request.before.push_back(settings_.candidates[index]);
   request.victim = settings_.victim;
+  request.after = settings_.after;
   request.time_limit_seconds = settings_.limits.probe_seconds;
   request.test_limit_seconds = settings_.limits.test_seconds;
   request.own_test_limits = settings_.limits.own;

@@ -44,6 +44,7 @@ struct LoopStatus {
 struct LoopSettings {
   std::vector<std::string> candidates;  ///< test ids, as the engine's indices count them
   std::string victim;
+  std::vector<std::string> after;        ///< as ProbeRequest has it
   bool hang_is_failure = false;          ///< as ProbeRequest has it
   TimeLimits limits;                     ///< none unless set
   std::optional<double> budget_seconds;  ///< wall clock

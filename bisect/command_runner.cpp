@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <unordered_map>
 #include <unordered_set>
+#include <utility>
 
 #include "bisect/command_execution.h"
 #include "bisect/probe_reader.h"
@@ -19,6 +20,8 @@ namespace flakebisect::bisect {
 namespace {
 
 namespace fs = std::filesystem;
+/// Without news from the tests behind the victim, where no limit is given.
+constexpr double most_seconds_behind = 60;
 using repo_reader::Status;
 
 std::string one_line(std::string text) {
@@ -106,6 +109,11 @@ struct CommandRunner::Impl {
   std::string launched_text(const CommandTemplate& form, const std::vector<std::string>& tests,
                             const TemporaryFolder& folder) const;
   void judge_result(const ProbeReader& reader, ProbeResult& result) const;
+  AfterRun judge_after(ProbeReader::After test) const;
+  /// Whether the command runs these in this order, as far as that can be known.
+  bool keeps_order(const std::vector<std::string>& tests) const {
+    return passes_ids_as_arguments(form_for(tests)) || (listed && in_listed_order(tests));
+  }
   void judge_exit(const ProbeReader& reader, const ProbeRequest& request, ProbeResult& result);
   void judge_plain_exit(const ProbeRequest& request, ProbeResult& result) const;
 
@@ -164,10 +172,11 @@ ProbeResult CommandRunner::Impl::run(const ProbeRequest& request, const CommandT
                                      const std::atomic<bool>& cancel, bool& import_failed) {
   std::vector<std::string> tests = request.before;
   tests.push_back(request.victim);
+  tests.insert(tests.end(), request.after.begin(), request.after.end());
   const TemporaryFolder folder;
   if (uses_variable(form, "IDFILE")) folder.write("ids", id_file_text(tests));
 
-  ProbeReader reader(request.victim);
+  ProbeReader reader(request.victim, request.after);
   ProbeResult result;
   Execution execution(launched_text(form, tests, folder), options.directory, folder, reader);
   const double start_limit = expects_subunit() ? options.start_limit_seconds : 0;
@@ -196,10 +205,20 @@ ProbeResult CommandRunner::Impl::run(const ProbeRequest& request, const CommandT
   if (news == 0 && reader.any_test()) result.startup_seconds = execution.elapsed();
   result.wall_seconds = execution.elapsed();
 
+  if (reader.victim_status() && !request.after.empty()) {
+    std::size_t seen = reader.news();
+    double last = execution.elapsed();
+    while (!cancel && !execution.exited() && !reader.after_finished() && !reader.went_on()) {
+      const double limit = request.test_limit_seconds > 0 ? request.test_limit_seconds : most_seconds_behind;
+      if (execution.elapsed() - last >= limit) break;
+      execution.step(slice_seconds);
+      if (std::exchange(seen, reader.news()) != reader.news()) last = execution.elapsed();
+    }
+  }
   if (reader.victim_status()) {
     // Class and module fixtures are torn down now, and late attachments come. A test that starts instead is
     // one that nobody waits for: the runner goes by an order of its own.
-    const double until = result.wall_seconds + options.exit_grace_seconds;
+    const double until = execution.elapsed() + options.exit_grace_seconds;
     while (!cancel && !execution.exited() && !reader.went_on()) {
       const double left = until - execution.elapsed();
       if (left <= 0) break;
@@ -236,6 +255,7 @@ ProbeResult CommandRunner::Impl::run(const ProbeRequest& request, const CommandT
     judge_exit(reader, request, result);
   }
   result.victim_started = reader.victim_started();
+  for (auto& test : reader.after()) result.after.push_back(judge_after(std::move(test)));
   if (reader.spoke_subunit() || result.end == VictimEnd::void_probe) result.ran = reader.take_ran();
   return result;
 }
@@ -255,6 +275,17 @@ void CommandRunner::Impl::judge_result(const ProbeReader& reader, ProbeResult& r
   if (!failed) return;
   result.traceback = reader.victim_text();
   if (status == Status::uxsuccess && result.traceback.empty()) result.traceback = "unexpected success";
+}
+
+AfterRun CommandRunner::Impl::judge_after(ProbeReader::After test) const {
+  AfterRun run;
+  run.id = std::move(test.id);
+  if (!test.status || *test.status == Status::skip) return run;
+  const bool failed =
+      *test.status == Status::fail || (*test.status == Status::uxsuccess && options.unexpected_success_fails);
+  run.end = failed ? VictimEnd::fail : VictimEnd::pass;
+  if (failed) run.traceback = std::move(test.text);
+  return run;
 }
 
 void CommandRunner::Impl::judge_exit(const ProbeReader& reader, const ProbeRequest& request,
@@ -337,9 +368,19 @@ CommandRunner::CommandRunner(CommandRunnerOptions options)
 
 CommandRunner::~CommandRunner() = default;
 
-ProbeResult CommandRunner::run(const ProbeRequest& request, const std::atomic<bool>& cancel) {
+ProbeResult CommandRunner::run(const ProbeRequest& asked_for, const std::atomic<bool>& cancel) {
+  ProbeRequest request = asked_for;
   std::vector<std::string> tests = request.before;
   tests.push_back(request.victim);
+  if (!request.after.empty()) {
+    auto all = tests;
+    all.insert(all.end(), request.after.begin(), request.after.end());
+    // A test that ran before the victim instead would spoil the probe.
+    if (impl_->keeps_order(all))
+      tests = std::move(all);
+    else
+      request.after.clear();
+  }
   const CommandTemplate& form = impl_->form_for(tests);
   bool import_failed = false;
   auto result = impl_->run(request, form, cancel, import_failed);

@@ -58,6 +58,7 @@ void accompany(Runner& runner, const std::vector<std::string>& list, const Probe
     ProbeRequest request = limits;
     request.before.assign(list.begin(), list.end() - 1);
     request.victim = list.back();
+    request.after.clear();
     request.hang_is_failure = false;
     unsigned idle = 0;
     while (!ending.over) {

@@ -57,9 +57,43 @@ void ProbeReader::on_event(const Event& event) {
     on_victim(event);
   } else if (stands_for_no_test(*event.test_id)) {
     on_fixture(event);
+  } else if (victim_status_ && after_wanted_.count(std::string(*event.test_id)) != 0) {
+    on_after(event);
   } else {
     on_other(event);
   }
+}
+
+void ProbeReader::add_details(std::vector<File>& details, std::size_t& bytes, const Event& event) {
+  if (!event.file_name || bytes >= most_details) return;
+  auto file = std::find_if(details.begin(), details.end(),
+                           [&](const File& known) { return known.name == *event.file_name; });
+  if (file == details.end()) {
+    const bool is_text = !event.mime_type || event.mime_type->starts_with("text/");
+    file = details.insert(details.end(), File{std::string(*event.file_name), is_text, {}});
+  }
+  const auto part = event.file_bytes.substr(0, most_details - bytes);
+  file->bytes += part;
+  bytes += part.size();
+}
+
+void ProbeReader::on_after(const Event& event) {
+  if (event.status == Status::exists) return;
+  ++news_;
+  auto test = std::find_if(after_.begin(), after_.end(),
+                           [&](const Followed& known) { return known.id == *event.test_id; });
+  if (test == after_.end())
+    test = after_.insert(after_.end(), Followed{std::string(*event.test_id), {}, {}, 0});
+  add_details(test->details, test->bytes, event);
+  if (!is_final(event.status) || test->status) return;
+  test->status = event.status;
+  ++after_results_;
+}
+
+std::vector<ProbeReader::After> ProbeReader::after() const {
+  std::vector<After> tests;
+  for (const auto& test : after_) tests.push_back({test.id, test.status, text_of(test.details)});
+  return tests;
 }
 
 void ProbeReader::on_victim(const Event& event) {
@@ -68,17 +102,7 @@ void ProbeReader::on_victim(const Event& event) {
   if (event.status == Status::inprogress || is_final(event.status)) ++news_;
   if (!victim_started_) victim_start_ = event.timestamp;
   victim_started_ = true;
-  if (event.file_name && details_bytes_ < most_details) {
-    auto file = std::find_if(details_.begin(), details_.end(),
-                             [&](const File& known) { return known.name == *event.file_name; });
-    if (file == details_.end()) {
-      const bool is_text = !event.mime_type || event.mime_type->starts_with("text/");
-      file = details_.insert(details_.end(), File{std::string(*event.file_name), is_text, {}});
-    }
-    const auto part = event.file_bytes.substr(0, most_details - details_bytes_);
-    file->bytes += part;
-    details_bytes_ += part.size();
-  }
+  add_details(details_, details_bytes_, event);
   if (!is_final(event.status) || victim_status_) return;
   victim_status_ = event.status;
   victim_stop_ = event.timestamp;
@@ -145,8 +169,12 @@ std::optional<double> ProbeReader::victim_seconds() const {
 }
 
 std::string ProbeReader::victim_text() const {
+  return text_of(details_);
+}
+
+std::string ProbeReader::text_of(const std::vector<File>& details) {
   std::string all;
-  for (const auto& file : details_) {
+  for (const auto& file : details) {
     if (file.name == "traceback") return file.bytes;
     if (file.is_text) all += file.bytes;
   }

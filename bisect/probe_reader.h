@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -19,7 +20,8 @@ namespace flakebisect::bisect {
 /// and module fixtures, import failures) are not counted as tests that ran.
 class ProbeReader final : public repo_reader::EventSink {
  public:
-  explicit ProbeReader(std::string victim) : victim_(std::move(victim)) {}
+  explicit ProbeReader(std::string victim, const std::vector<std::string>& after = {})
+      : victim_(std::move(victim)), after_wanted_(after.begin(), after.end()) {}
 
   void on_event(const repo_reader::Event& event) override;
   /// Call before StreamDecoder::finish(): the results it makes up for tests that never ended are no results.
@@ -43,6 +45,17 @@ class ProbeReader final : public repo_reader::EventSink {
   /// A test started after the victim ended.
   bool went_on() const { return went_on_; }
 
+  /// A test that was wanted behind the victim and started there.
+  struct After {
+    std::string id;
+    std::optional<repo_reader::Status> status;
+    std::string text;  ///< as victim_text()
+  };
+  /// In the order of their starts.
+  std::vector<After> after() const;
+  /// All that were wanted behind the victim have their results.
+  bool after_finished() const { return after_results_ == after_wanted_.size(); }
+
   /// What started before the victim did, in that order; not to be called before the end.
   std::vector<TestRun> take_ran() { return std::move(ran_); }
   const std::vector<TestRun>& ran() const { return ran_; }
@@ -59,6 +72,16 @@ class ProbeReader final : public repo_reader::EventSink {
     std::string bytes;
   };
 
+  /// One test's results while its details come in.
+  struct Followed {
+    std::string id;
+    std::optional<repo_reader::Status> status;
+    std::vector<File> details;
+    std::size_t bytes = 0;
+  };
+  static void add_details(std::vector<File>& details, std::size_t& bytes, const repo_reader::Event& event);
+  static std::string text_of(const std::vector<File>& details);
+  void on_after(const repo_reader::Event& event);
   void on_victim(const repo_reader::Event& event);
   void on_other(const repo_reader::Event& event);
   void on_fixture(const repo_reader::Event& event);
@@ -74,6 +97,9 @@ class ProbeReader final : public repo_reader::EventSink {
   std::optional<repo_reader::Timestamp> victim_start_, victim_stop_;
   std::vector<File> details_;
   std::size_t details_bytes_ = 0;
+  std::unordered_set<std::string> after_wanted_;
+  std::vector<Followed> after_;
+  std::size_t after_results_ = 0;
   std::vector<TestRun> ran_;
   std::unordered_map<std::string, std::pair<std::size_t, std::optional<repo_reader::Timestamp>>> open_;
   std::unordered_map<std::string, std::string> fixture_text_;

@@ -27,6 +27,9 @@ using TestLimits = std::map<std::string, double, std::less<>>;
 struct ProbeRequest {
   std::vector<std::string> before;  ///< test ids to run before the victim, in order
   std::string victim;
+  /// To run behind the victim, in this order, where the runner can keep the order and it costs no new
+  /// process: other victims. They have no say in the victim's own result.
+  std::vector<std::string> after;
   double time_limit_seconds = 0;  ///< for the whole probe; 0: none
   double test_limit_seconds = 0;  ///< without news of a test, where own_test_limits does not say; 0: none
   std::shared_ptr<const TestLimits> own_test_limits;  ///< for the tests it names; may be null
@@ -52,6 +55,13 @@ struct TestRun {
   std::optional<double> seconds;  ///< from the stream's timestamps
 };
 
+/// A test that ran behind the victim.
+struct AfterRun {
+  std::string id;
+  VictimEnd end = VictimEnd::void_probe;
+  std::string traceback;
+};
+
 struct ProbeResult {
   VictimEnd end = VictimEnd::void_probe;
   std::string void_reason;      ///< one sentence, where end is void_probe
@@ -59,6 +69,7 @@ struct ProbeResult {
   std::vector<TestRun> ran;     ///< what ran before the victim in the order it ran, read from the results
   bool victim_started = false;  ///< also where its result did not come any more
   std::optional<double> victim_seconds;
+  std::vector<AfterRun> after;       ///< of ProbeRequest::after those that started, in the order they ran
   std::string traceback;             ///< the victim's failure details as text; empty where it passed
   double wall_seconds = 0;           ///< from start to the victim's result
   double startup_seconds = 0;        ///< from start to the first test's start

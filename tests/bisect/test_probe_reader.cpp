@@ -161,3 +161,38 @@ TEST_CASE("stray text is kept from its end") {
   CHECK(reader.stray().size() == 4096);
   CHECK(reader.stray().substr(4090) == "aaaend");
 }
+
+TEST_CASE("tests that are wanted behind the victim have results of their own") {
+  ProbeReader reader("victim", {"next", "later", "never"});
+  const auto feed = [&](const auto&... events) { (reader.on_event(events), ...); };
+  feed(status("a", Status::inprogress), status("a", Status::success), status("victim", Status::inprogress),
+       status("victim", Status::success));
+  CHECK(reader.after().empty());
+  CHECK_FALSE(reader.after_finished());
+  feed(status("next", Status::inprogress), file("next", "log", "chatter"), file("next", "traceback", "Boom"),
+       status("next", Status::fail), status("later", Status::inprogress));
+  CHECK_FALSE(reader.went_on());  // they were asked for
+  const auto after = reader.after();
+  REQUIRE(after.size() == 2);
+  CHECK(after[0].id == "next");
+  CHECK(after[0].status == Status::fail);
+  CHECK(after[0].text == "Boom");
+  CHECK(after[1].id == "later");
+  CHECK_FALSE(after[1].status.has_value());
+  CHECK_FALSE(reader.after_finished());
+  feed(status("later", Status::success), status("never", Status::skip));
+  CHECK(reader.after_finished());
+  CHECK(reader.victim_text().empty());
+  REQUIRE(reader.ran().size() == 1);
+  feed(status("stranger", Status::inprogress));
+  CHECK(reader.went_on());
+}
+
+TEST_CASE("a test wanted behind the victim that runs before it counts as one that ran before it") {
+  ProbeReader reader("victim", {"next"});
+  reader.on_event(status("next", Status::inprogress));
+  reader.on_event(status("next", Status::fail));
+  CHECK(reader.after().empty());
+  REQUIRE(reader.ran().size() == 1);
+  CHECK(reader.ran()[0].id == "next");
+}

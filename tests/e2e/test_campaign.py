@@ -96,5 +96,55 @@ class CampaignTest(SmallProject):
             self.assertEqual(ran.returncode, 5, ran.stderr)
 
 
+class SharedProbesTest(SmallProject):
+    """Three victims of one worker with one polluter: what one search runs tells the next ones something."""
+
+    VICTIMS = [TESTS[8], VICTIM, BEHIND]
+
+    def setUp(self):
+        super().setUp()
+        everything = TESTS + [VICTIM, BEHIND]
+        self.repository({"6": stored_run(everything), "7": stored_run(everything, failed=self.VICTIMS)})
+        runner = self.folder / "runner"
+        runner.write_text(runner.read_text().replace(
+            'bad = test == VICTIM and', f'bad = test in {self.VICTIMS!r} and'))
+
+    def runs(self):
+        """How often the test command really ran tests since the last call."""
+        file = self.folder / "probes"
+        number = len(file.read_text())
+        file.unlink()
+        return number
+
+    def test_fewer_runs_than_separately(self):
+        separately = 0
+        for victim in self.VICTIMS:
+            ran = self.run_program("--run-id", "7", "--test", victim, "--json", "one.json")
+            self.assertEqual(ran.returncode, 0, ran.stderr)
+            self.assertEqual(json.loads((self.folder / "one.json").read_text())["verdict"]["tests"], [POLLUTER])
+            separately += self.runs()
+        ran = self.run_program("--all-failures", "--run-id", "7", "--session", "shared.sqlite", "--json", "all.json")
+        self.assertEqual(ran.returncode, 0, ran.stderr)
+        together = self.runs()
+        summary = json.loads((self.folder / "all.json").read_text())
+        for one in summary["victims"]:
+            self.assertEqual((one["report"]["verdict"]["kind"], one["report"]["verdict"]["tests"]), ("polluter", [POLLUTER]))
+        print(f"runs of the test command: {separately} separately, {together} together", file=sys.stderr)
+        self.assertLess(together, separately)
+        # The second victim knows each probe of the first one, with what ran before itself in it.
+        first, second = (json.loads(self.run_program("sessions", "export", str(one["session"]), "--session", "shared.sqlite").stdout)
+                         for one in summary["victims"][:2])
+        probes = [one for one in first["observations"] if one["source"] == 1]
+        shared = [one for one in second["observations"] if one["runner"] == "probe for another victim"]
+        self.assertEqual(len(shared), len(probes))
+        names = [candidate["id"] for candidate in second["problem"]["candidates"]]
+        for probe, seen in zip(probes, shared):
+            before = [first["problem"]["candidates"][index]["id"] for index in probe["ran"]] + [self.VICTIMS[0]]
+            self.assertEqual([names[index] for index in seen["ran"]], before)
+            self.assertEqual(seen["outcome"], 2 if POLLUTER in before else 1)
+        cost = sum(one["report"]["cost"]["probes"] for one in summary["victims"])
+        self.assertEqual(cost, together, "a shared run is counted once")
+
+
 if __name__ == "__main__":
     unittest.main()
