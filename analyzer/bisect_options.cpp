@@ -1,10 +1,10 @@
 #include "analyzer/bisect_options.h"
 
 #include <nlohmann/json.hpp>
-#include <regex>
 #include <sstream>
 
 #include "analyzer/exit_status.h"
+#include "analyzer/pattern.h"
 #include "analyzer/report_formats.h"
 #include "bisect/launcher.h"
 
@@ -82,8 +82,8 @@ std::optional<T> optional_value(const po::variables_map& values, const char* nam
 
 void check_regex(const std::string& text, const std::string& option) {
   try {
-    const std::regex compiled(text);
-  } catch (const std::regex_error& error) {
+    const Pattern compiled(text);
+  } catch (const BadPattern& error) {
     throw UsageError(option + ": '" + text + "' is not a regular expression: " + error.what());
   }
 }

@@ -8,12 +8,12 @@
 #include <cmath>
 #include <cstdio>
 #include <map>
-#include <regex>
 #include <utility>
 
 #include "analyzer/ci_log.h"
 #include "analyzer/exit_status.h"
 #include "analyzer/forecast_words.h"
+#include "analyzer/pattern.h"
 #include "analyzer/report_json.h"
 #include "analyzer/report_text.h"
 #include "analyzer/report_writer.h"
@@ -85,7 +85,7 @@ class Classifier {
  public:
   Classifier(const BisectCase& facts, const std::optional<std::string>& match)
       : victim_(facts.victim), known_(!facts.traceback.empty()) {
-    if (match) pattern_ = std::regex(*match);
+    if (match) pattern_.emplace(*match);
     if (known_) expected_ = failure_signature(facts.traceback, facts.victim);
   }
 
@@ -97,8 +97,8 @@ class Classifier {
     }
     const auto signature = failure_signature(result.traceback, victim_);
     classified.signature = signature_text(signature);
-    const bool same = pattern_ ? std::regex_search(result.traceback, *pattern_)
-                               : !known_ || same_failure(signature, expected_);
+    const bool same =
+        pattern_ ? pattern_->found_in(result.traceback) : !known_ || same_failure(signature, expected_);
     classified.outcome = same ? Outcome::fail : Outcome::other_failure;
     return classified;
   }
@@ -107,7 +107,7 @@ class Classifier {
   std::string victim_;
   bool known_;
   Signature expected_;
-  std::optional<std::regex> pattern_;
+  std::optional<Pattern> pattern_;
 };
 
 /// What the loop gathers for the report; the probes themselves stay in the session file, for an overnight

@@ -4,13 +4,13 @@
 
 #include <algorithm>
 #include <cmath>
-#include <regex>
 #include <set>
 #include <sstream>
 #include <unordered_map>
 #include <unordered_set>
 
 #include "analyzer/command_line.h"
+#include "analyzer/pattern.h"
 #include "analyzer/signature.h"
 #include "repo_reader/input_error.h"
 
@@ -80,15 +80,15 @@ std::optional<std::size_t> execution_of(const WorkerRun& worker, const std::stri
 }
 
 /// Raises the prior weight of what --suspect names.
-double suspect_weight(const std::string& id, const std::vector<std::regex>& suspects) {
+double suspect_weight(const std::string& id, const std::vector<Pattern>& suspects) {
   constexpr double raised = 20;
   return std::any_of(suspects.begin(), suspects.end(),
-                     [&](const std::regex& suspect) { return std::regex_search(id, suspect); })
+                     [&](const Pattern& suspect) { return suspect.found_in(id); })
              ? raised
              : 1;
 }
 
-std::vector<std::regex> compile(const std::vector<std::string>& patterns) {
+std::vector<Pattern> compile(const std::vector<std::string>& patterns) {
   return {patterns.begin(), patterns.end()};
 }
 
@@ -112,7 +112,7 @@ class HistoryReader {
     for (std::size_t i = 0; i < facts.candidates.size(); ++i) {
       index_of_.emplace(facts.candidates[i], static_cast<TestIndex>(i));
     }
-    if (options.match) pattern_ = std::regex(*options.match);
+    if (options.match) pattern_.emplace(*options.match);
     if (!victim.traceback.empty()) expected_ = failure_signature(victim.traceback, facts.victim);
     add_durations(victim.worker);
   }
@@ -196,7 +196,7 @@ class HistoryReader {
     if (test.unfinished) return victim_.unfinished ? Outcome::fail : Outcome::void_probe;
     if (test.status != Status::fail) return Outcome::void_probe;
     const auto traceback = repo_reader::failure_text(repository_.read_details(id, test));
-    if (pattern_) return std::regex_search(traceback, *pattern_) ? Outcome::fail : Outcome::other_failure;
+    if (pattern_) return pattern_->found_in(traceback) ? Outcome::fail : Outcome::other_failure;
     if (victim_.traceback.empty()) return Outcome::other_failure;
     return same_failure(failure_signature(traceback, facts_.victim), expected_) ? Outcome::fail
                                                                                 : Outcome::other_failure;
@@ -235,13 +235,13 @@ class HistoryReader {
   std::unordered_map<std::string, std::size_t> before_passes_;
   std::unordered_map<std::string, std::vector<double>> setter_durations_;
   std::vector<Past> past_;
-  std::optional<std::regex> pattern_;
+  std::optional<Pattern> pattern_;
   Signature expected_;
 };
 
 /// Puts possible state-setters among the candidates: where the list command's order has them, else in front.
 void add_setters(BisectCase& facts, const std::vector<std::string>& setters, const HistoryReader& history,
-                 const std::vector<std::regex>& suspects,
+                 const std::vector<Pattern>& suspects,
                  const std::unordered_map<std::string, std::size_t>& rank) {
   const auto rank_of = [&](const std::string& id) {
     const auto found = rank.find(id);

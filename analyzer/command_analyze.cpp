@@ -8,7 +8,6 @@
 #include <cmath>
 #include <cstdio>
 #include <cstring>
-#include <regex>
 #include <sstream>
 
 #include "analyzer/analyze/analysis.h"
@@ -19,6 +18,7 @@
 #include "analyzer/command_line.h"
 #include "analyzer/commands.h"
 #include "analyzer/exit_status.h"
+#include "analyzer/pattern.h"
 #include "analyzer/report_escape.h"
 #include "analyzer/session_file.h"
 #include "bisect/command_template.h"
@@ -166,10 +166,8 @@ int command_analyze(const Arguments& args) {
   if (values.count("test") != 0) {
     const auto pattern = values["test"].as<std::string>();
     try {
-      request.wanted = [regex = std::regex(pattern)](const std::string& id) {
-        return std::regex_search(id, regex);
-      };
-    } catch (const std::regex_error& error) {
+      request.wanted = [wanted = Pattern(pattern)](const std::string& id) { return wanted.found_in(id); };
+    } catch (const BadPattern& error) {
       throw UsageError("--test takes a regular expression, not '" + pattern + "': " + error.what());
     }
   }

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <boost/program_options/parsers.hpp>
 #include <cmath>
 #include <cstdint>
 #include <cstdlib>
@@ -12,6 +13,12 @@
 #include <typeinfo>
 
 #include "analyzer/exit_status.h"
+
+template class boost::program_options::typed_value<bool>;
+template class boost::program_options::typed_value<double>;
+template class boost::program_options::typed_value<std::string>;
+template class boost::program_options::typed_value<std::uint32_t>;
+template class boost::program_options::typed_value<std::uint64_t>;
 
 namespace flakebisect::analyzer {
 

@@ -2,10 +2,21 @@
 
 /// What every command's option parsing shares: common options, strict parsing with suggestions, durations.
 
-#include <boost/program_options.hpp>
+#include <boost/program_options/options_description.hpp>
+#include <boost/program_options/positional_options.hpp>
+#include <boost/program_options/value_semantic.hpp>
+#include <boost/program_options/variables_map.hpp>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
+
+// Compiled once, in command_line.cpp.
+extern template class boost::program_options::typed_value<bool>;
+extern template class boost::program_options::typed_value<double>;
+extern template class boost::program_options::typed_value<std::string>;
+extern template class boost::program_options::typed_value<std::uint32_t>;
+extern template class boost::program_options::typed_value<std::uint64_t>;
 
 namespace flakebisect::analyzer {
 

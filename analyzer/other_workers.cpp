@@ -2,11 +2,11 @@
 
 #include <algorithm>
 #include <cmath>
-#include <regex>
 #include <unordered_map>
 #include <unordered_set>
 
 #include "analyzer/overlap.h"
+#include "analyzer/pattern.h"
 #include "analyzer/signature.h"
 #include "repo_reader/input_error.h"
 
@@ -73,7 +73,7 @@ std::vector<Neighbour> neighbours(const TestRun& run, const std::string& own_tag
 class Judge {
  public:
   Judge(const BisectCase& facts, const BisectOptions& options) : victim_(facts.victim) {
-    if (options.match) pattern_ = std::regex(*options.match);
+    if (options.match) pattern_.emplace(*options.match);
     if (!facts.traceback.empty()) expected_ = failure_signature(facts.traceback, facts.victim);
   }
 
@@ -81,7 +81,7 @@ class Judge {
     if (test.status == Status::success || test.status == Status::xfail) return false;
     if (test.status != Status::fail || test.unfinished) return std::nullopt;
     const auto traceback = repo_reader::failure_text(repository.read_details(id, test));
-    if (pattern_) return std::regex_search(traceback, *pattern_) ? std::optional(true) : std::nullopt;
+    if (pattern_) return pattern_->found_in(traceback) ? std::optional(true) : std::nullopt;
     if (!expected_) return std::nullopt;
     return same_failure(failure_signature(traceback, victim_), *expected_) ? std::optional(true)
                                                                            : std::nullopt;
@@ -89,7 +89,7 @@ class Judge {
 
  private:
   std::string victim_;
-  std::optional<std::regex> pattern_;
+  std::optional<Pattern> pattern_;
   std::optional<Signature> expected_;
 };
 
@@ -190,12 +190,11 @@ std::optional<BisectCase> side_by_side_case(const Repository& repository, const 
     counts.set_explained(*when, neighbours(run, victim->worker->tag));
     if (!options.no_history) count_history(counts, repository, id, first, options);
   }
-  std::vector<std::regex> suspects(options.suspects.begin(), options.suspects.end());
+  std::vector<Pattern> suspects(options.suspects.begin(), options.suspects.end());
   for (auto& found : find_others(run, *victim, discovered, side.workers)) {
     const auto& name = found.test.id;
-    const bool suspected = std::any_of(suspects.begin(), suspects.end(), [&](const std::regex& suspect) {
-      return std::regex_search(name, suspect);
-    });
+    const bool suspected = std::any_of(suspects.begin(), suspects.end(),
+                                       [&](const Pattern& suspect) { return suspect.found_in(name); });
     result.candidates.push_back(name);
     result.candidate_facts.push_back(
         {found.test.seconds, true, counts.weight(name) * (suspected ? suspect_factor : 1)});

@@ -1,10 +1,8 @@
 #include "analyzer/analyze/since.h"
 
-#include <algorithm>
-#include <regex>
-
 #include "analyzer/command_line.h"
 #include "analyzer/exit_status.h"
+#include "analyzer/pattern.h"
 #include "repo_reader/iso_time.h"
 
 namespace flakebisect::analyzer {
@@ -15,13 +13,14 @@ RunSelection parse_since(const std::string& text, double now_seconds) {
     selection.first_run = *run;
     return selection;
   }
-  static const std::regex date(
+  static const Pattern date(
       R"((\d{4}-\d{1,2}-\d{1,2})(?:[T ](\d{2}:\d{2})(:\d{2}(?:\.\d+)?)?(Z|[+-]\d{2}:\d{2})?)?)");
-  std::smatch parts;
-  if (std::regex_match(text, parts, date)) {
-    const std::string whole = parts[1].str() + " " + (parts[2].matched ? parts[2].str() : "00:00") +
-                              (parts[3].matched ? parts[3].str() : ":00") +
-                              (parts[4].matched ? parts[4].str() : "Z");
+  if (const auto parts = date.groups_of(text)) {
+    const auto part = [&](std::size_t number, const char* otherwise) {
+      const auto& found = (*parts)[number];
+      return found.empty() ? std::string(otherwise) : found;
+    };
+    const auto whole = part(1, "") + " " + part(2, "00:00") + part(3, ":00") + part(4, "Z");
     if (const auto time = repo_reader::parse_iso_time(whole)) {
       selection.since_micros = time->microseconds;
       return selection;
