@@ -651,7 +651,11 @@ class Turns {
       remarks.push_back(fmt::format("beside the other workers it did not fail either, in {} run{}",
                                     beside_cost_.probes, beside_cost_.probes == 1 ? "" : "s"));
     if (one_worker_only_ && beside_)
-      remarks.emplace_back("it fails on its own worker with nothing beside it: no other worker is needed");
+      remarks.emplace_back(
+          "it fails on its own worker with nothing beside it: no other worker is needed; but that was first "
+          "seen "
+          "after other workers had been run, so look at what they leave behind as well (lock files, rows, "
+          "servers)");
   }
 
   Bisection& first_;

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
 #include <condition_variable>
 #include <exception>
@@ -11,8 +12,6 @@
 #include <unordered_set>
 #include <utility>
 
-#include "bisect/command_template.h"
-
 namespace flakebisect::bisect {
 
 namespace {
@@ -20,6 +19,8 @@ namespace {
 /// A list that runs nothing so often in a row is not started again in this probe.
 constexpr unsigned most_idle_rounds = 3;
 constexpr double idle_pause_seconds = 0.1;
+constexpr double least_finish_seconds = 3;
+constexpr double most_finish_seconds = 60;
 /// How often the flags are looked at while a process waits for its start.
 constexpr auto look_interval = std::chrono::milliseconds(10);
 
@@ -27,7 +28,29 @@ constexpr auto look_interval = std::chrono::milliseconds(10);
 struct Ending {
   std::mutex mutex;
   std::condition_variable changed;
-  std::atomic<bool> over{false};
+  std::atomic<bool> over{false};  ///< the victim's result is in: no list is begun any more
+  std::atomic<bool> cut{false};   ///< those that still run are ended
+  std::size_t at_work = 0;        ///< threads; guarded by the mutex
+
+  void begin_work() {
+    std::lock_guard lock(mutex);
+    ++at_work;
+  }
+  void end_work() {
+    {
+      std::lock_guard lock(mutex);
+      --at_work;
+    }
+    changed.notify_all();
+  }
+  /// Waits until nobody is at work, and no longer than this or until *cancel.
+  bool finished(double seconds, const std::atomic<bool>& cancel) {
+    const auto until = std::chrono::steady_clock::now() + std::chrono::duration<double>(seconds);
+    std::unique_lock lock(mutex);
+    while (at_work != 0 && !cancel && std::chrono::steady_clock::now() < until)
+      changed.wait_for(lock, look_interval);
+    return at_work == 0;
+  }
 
   void end() {
     {
@@ -62,7 +85,7 @@ void accompany(Runner& runner, const std::vector<std::string>& list, const Probe
     request.hang_is_failure = false;
     unsigned idle = 0;
     while (!ending.over) {
-      const auto result = runner.run(request, ending.over);
+      const auto result = runner.run(request, ending.cut);
       for (const auto& test : result.ran) company.started.push_back(test.id);
       const bool last_started = result.end != VictimEnd::void_probe || result.victim_started;
       if (last_started) company.started.push_back(list.back());
@@ -78,6 +101,13 @@ void accompany(Runner& runner, const std::vector<std::string>& list, const Probe
   } catch (...) {
     company.failure = std::current_exception();
   }
+}
+
+/// How long a list may go on behind the victim's result: as long as it takes, and half as long again.
+double seconds_to_finish(const std::vector<BesideTest>& list, double startup_seconds) {
+  double seconds = startup_seconds;
+  for (const auto& test : list) seconds += test.seconds;
+  return std::clamp(1.5 * seconds + least_finish_seconds, 0.0, most_finish_seconds);
 }
 
 }  // namespace
@@ -130,6 +160,7 @@ ProbeResult ConcurrentRunner::run(const ProbeRequest& request, const std::atomic
   const auto lists = self.lists_of(request.before);
   const auto delays = start_delays(lists, self.own_seconds, self.options.victim_seconds);
 
+  const auto begin = std::chrono::steady_clock::now();
   Ending ending;
   std::vector<Company> companies(lists.size());
   std::vector<std::thread> threads;
@@ -140,8 +171,10 @@ ProbeResult ConcurrentRunner::run(const ProbeRequest& request, const std::atomic
   try {
     for (std::size_t i = 0; i < lists.size(); ++i) {
       if (lists[i].empty()) continue;
+      ending.begin_work();
       threads.emplace_back([&, i, ids = ids_of(lists[i])] {
         accompany(*self.beside[i], ids, request, delays.beside[i], ending, companies[i]);
+        ending.end_work();
       });
     }
     const auto start = std::chrono::steady_clock::now() + std::chrono::duration<double>(delays.own);
@@ -151,6 +184,12 @@ ProbeResult ConcurrentRunner::run(const ProbeRequest& request, const std::atomic
     failure = std::current_exception();
   }
   ending.end();
+  double grace = 0;
+  for (const auto& list : lists) {
+    if (!list.empty()) grace = std::max(grace, seconds_to_finish(list, result.startup_seconds));
+  }
+  const bool in_peace = ending.finished(failure ? 0 : grace, cancel);
+  ending.cut = true;
   for (auto& thread : threads) thread.join();
   if (failure) std::rethrow_exception(failure);
   for (const auto& company : companies) {
@@ -160,7 +199,11 @@ ProbeResult ConcurrentRunner::run(const ProbeRequest& request, const std::atomic
   if (result.end != VictimEnd::void_probe && result.victim_seconds)
     self.own_seconds =
         std::max(0.0, result.wall_seconds - result.startup_seconds - result.victim_seconds.value_or(0));
-  result.wall_seconds += delays.own;
+  result.wall_seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  if (!in_peace && !cancel)
+    result.remarks.emplace_back(
+        "another worker's tests did not end in time and were ended; what they leave behind may "
+        "disturb later probes");
   std::unordered_set<std::string> started;
   for (const auto& company : companies) {
     started.insert(company.started.begin(), company.started.end());
@@ -180,18 +223,20 @@ std::string ConcurrentRunner::reproduction_command(const std::vector<std::string
   own.push_back(tests.back());
   const auto lists = self.lists_of({tests.begin(), tests.end() - 1});
   const auto delays = start_delays(lists, self.own_seconds, self.options.victim_seconds);
-  // Each loop gets a session of its own, so that all that it started can be ended by its number.
-  std::string text = "(loops=\n";
+  // The loops go on while a folder is there: when it goes they finish their lists, and leave nothing half
+  // done.
+  std::string text =
+      "(during=$(mktemp -d) && trap 'rmdir \"$during\" 2> /dev/null' EXIT && trap 'exit 130' INT TERM\n";
   for (std::size_t i = 0; i < lists.size(); ++i) {
     if (lists[i].empty()) continue;
-    std::string loop =
-        "while :; do\n" + self.beside[i]->reproduction_command(ids_of(lists[i])) + "\nsleep 0.01\ndone";
-    if (delays.beside[i] >= 0.01) loop = fmt::format("sleep {:.2f}\n", delays.beside[i]) + loop;
-    text += "setsid sh -c " + shell_quote(loop) + " > /dev/null 2>&1 &\nloops=\"$loops -$!\"\n";
+    text += "(";
+    if (delays.beside[i] >= 0.01) text += fmt::format("sleep {:.2f}\n", delays.beside[i]);
+    text += "while [ -d \"$during\" ]; do\n" + self.beside[i]->reproduction_command(ids_of(lists[i])) +
+            "\ndone) > /dev/null 2>&1 &\n";
   }
   if (delays.own >= 0.01) text += fmt::format("sleep {:.2f}\n", delays.own);
   text += self.own->reproduction_command(own) + "\n";
-  return text + "status=$?\nkill -- $loops 2> /dev/null\nexit $status)";
+  return text + "status=$?\nrmdir \"$during\"\nwait\nexit $status)";
 }
 
 std::string ConcurrentRunner::description() const {

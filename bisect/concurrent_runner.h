@@ -22,7 +22,9 @@ struct ConcurrentOptions {
 /// A Runner in which ProbeRequest::before names tests of the other workers. A probe runs `own` and the victim
 /// in one process, and beside it, for each other worker that has tests among `before`, those in their order
 /// in a process of their own. start_delays() says when each starts. A list that ends before the victim does
-/// is run again, in a new process, until the victim's result is in: then the others are ended. So a test of
+/// is run again, in a new process, until the victim's result is in. Then the lists that run are let come to
+/// their end, for a test that is killed leaves its lock files and rows behind, which no real run did and
+/// which would make later probes fail; they are killed where they take far longer than expected. So a test of
 /// another worker meets the victim at least as often in a short list as it did among all others, and taking
 /// tests away does not make the other worker idle when the victim runs.
 ///

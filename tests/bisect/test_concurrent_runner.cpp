@@ -81,13 +81,49 @@ class OtherRunner final : public Runner {
   int quick_;
 };
 
+/// Another worker whose list is in the middle of something when the victim ends.
+class BusyRunner final : public Runner {
+ public:
+  BusyRunner(Meeting& meeting, bool& was_cut) : meeting_(meeting), was_cut_(was_cut) {}
+  ProbeResult run(const ProbeRequest&, const std::atomic<bool>& cancel) override {
+    {
+      std::lock_guard lock(meeting_.mutex);
+      ++meeting_.rounds;
+    }
+    meeting_.changed.notify_all();
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    was_cut_ = was_cut_ || cancel;
+    ProbeResult result;
+    result.end = VictimEnd::pass;
+    return result;
+  }
+  std::string reproduction_command(const std::vector<std::string>&) const override { return ""; }
+  std::string description() const override { return ""; }
+
+ private:
+  Meeting& meeting_;
+  bool& was_cut_;
+};
+
+/// Cannot run; where there is a meeting, that counts as a hundred rounds.
 class BrokenRunner final : public Runner {
  public:
+  explicit BrokenRunner(Meeting* meeting = nullptr) : meeting_(meeting) {}
   ProbeResult run(const ProbeRequest&, const std::atomic<bool>&) override {
+    if (meeting_ != nullptr) {
+      {
+        std::lock_guard lock(meeting_->mutex);
+        meeting_->rounds += 100;
+      }
+      meeting_->changed.notify_all();
+    }
     throw CannotRun("no such command");
   }
   std::string reproduction_command(const std::vector<std::string>&) const override { return ""; }
   std::string description() const override { return ""; }
+
+ private:
+  Meeting* meeting_;
 };
 
 ConcurrentOptions two_workers() {
@@ -128,6 +164,19 @@ TEST_CASE("each other worker runs its tests over and over until the victim has e
   CHECK(result.ran[1].id == "x.2");
 }
 
+TEST_CASE("a list that runs when the victim has ended comes to its end") {
+  Meeting meeting;
+  bool was_cut = false;
+  std::vector<std::unique_ptr<Runner>> beside;
+  beside.push_back(std::make_unique<BusyRunner>(meeting, was_cut));
+  beside.push_back(std::make_unique<BrokenRunner>());
+  ConcurrentRunner runner(two_workers(), std::make_unique<OwnRunner>(meeting, 1), std::move(beside));
+  const auto result = runner.run(request({"x.2"}), std::atomic<bool>{false});
+  CHECK_FALSE(was_cut);
+  REQUIRE(result.ran.size() == 1);
+  CHECK(result.ran[0].id == "x.2");
+}
+
 TEST_CASE("without tests of other workers the victim's worker runs alone") {
   Meeting meeting;
   std::vector<std::unique_ptr<Runner>> beside;
@@ -143,8 +192,8 @@ TEST_CASE("a worker that cannot run at all is an error, not an idle neighbour") 
   Meeting meeting;
   std::vector<std::unique_ptr<Runner>> beside;
   beside.push_back(std::make_unique<OtherRunner>(meeting));
-  beside.push_back(std::make_unique<BrokenRunner>());
-  ConcurrentRunner runner(two_workers(), std::make_unique<OwnRunner>(meeting, 1), std::move(beside));
+  beside.push_back(std::make_unique<BrokenRunner>(&meeting));
+  ConcurrentRunner runner(two_workers(), std::make_unique<OwnRunner>(meeting, 100), std::move(beside));
   CHECK_THROWS_AS(runner.run(request({"x.1", "y.1"}), std::atomic<bool>{false}), CannotRun);
 }
 
@@ -157,6 +206,6 @@ TEST_CASE("the reproduction names both sides and ends what it started") {
   const auto command = runner.reproduction_command({"y.1", "victim"});
   CHECK(command.find("true own") != std::string::npos);
   CHECK(command.find("true other") != std::string::npos);
-  CHECK(command.find("setsid") == command.rfind("setsid"));
-  CHECK(command.find("kill -- $loops") != std::string::npos);
+  CHECK(command.find("while") == command.rfind("while"));  // one other worker has a test among them
+  CHECK(command.find("\nwait\n") != std::string::npos);
 }

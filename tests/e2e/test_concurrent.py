@@ -85,13 +85,16 @@ def hold():
     """Takes the lock until the victim has looked."""
     begin = time.time()
     with open(lock, "w"): pass
-    try: until(lambda: os.path.exists(looked) and os.stat(looked).st_mtime >= begin, 5)
+    try: until(lambda: os.path.exists(looked) and os.stat(looked).st_mtime >= begin, 1.5)
     finally: remove(lock)
 
 def victim():
     """Fails where the lock is held; gives a process that is going to take it the time."""
     if mode == "alone": return sum(1 for _ in open(os.path.join(here, "journal"))) % 3 == 0
     if mode == "never": return False
+    if mode == "late":  # alone too, but not in the first runs
+        runs = sum(1 for line in open(os.path.join(here, "journal")) if "victim" in line)
+        return runs > 30 and runs % 2 == 0
     until(lambda: any_alive("lock.") or not any_alive("coming."), 5)
     held = any_alive("lock.")
     with open(looked, "w"): pass
@@ -222,6 +225,35 @@ class ConcurrentTest(unittest.TestCase):
         self.assertEqual(report["cost"]["probes"], 45)
         self.assertIn("beside the other workers", ran.words)
         self.no_process_left()
+
+    def test_a_failure_that_needs_no_other_worker_goes_back_to_one_worker(self):
+        self.mode("late")
+        report, ran = self.explain()
+        self.assertIn("side by side", ran.stderr)
+        self.assertEqual((report["verdict"]["kind"], report["verdict"]["tests"]), ("self", []), ran.stderr)
+        self.assertIn("no other worker is needed", ran.words)
+        self.assertNotIn("side_by_side", report)
+        # What the search side by side saw of the worker alone is evidence of the other search.
+        given = [one for one in json.loads(self.program("sessions", "export", "1").stdout)["observations"]
+                 if one["runner"].startswith("side by side")]
+        self.assertGreater(len(given), 0)
+        self.assertEqual({tuple(one["ran"]) for one in given}, {(0, 1)})
+
+    def test_ended_by_a_signal_and_resumed(self):
+        process = subprocess.Popen([PROGRAM, "--test", VICTIM], cwd=self.folder, stdin=subprocess.DEVNULL, text=True,
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        for line in process.stderr:
+            if "side by side" in line:
+                break
+        process.terminate()
+        process.communicate(timeout=60)
+        self.assertEqual(process.returncode, 143)
+        self.no_process_left()
+        ran = self.program("resume", "--json", "report.json")
+        self.assertEqual(ran.returncode, 0, ran.stderr)
+        report = json.loads((self.folder / "report.json").read_text())
+        self.assertEqual((report["verdict"]["kind"], report["verdict"]["tests"]), ("concurrent", [HOLDER]))
+        self.assertEqual(len(self.program("sessions").stdout.splitlines()), 2, "the search was taken up, not begun anew")
 
     def test_a_failure_of_its_own_needs_no_other_worker(self):
         self.mode("alone")
