@@ -205,7 +205,10 @@ std::optional<Probe> Engine::next_probe() {
   if (top.kind != Kind::not_reproduced && top.probability >= confirm_at &&
       (state.log_e(top) < state.log_e_needed() || !state.seen_enough(top)))
     return state.confirm(top);
+  state.confirming_runs = 0;
   if (state.full_list_is_due()) return state.issue(state.full_list(), Purpose::search, std::nullopt);
+  if (top.kind == Kind::self && top.probability >= settle_from && state.evidence.probe_failures() > 0)
+    if (auto list = state.settling_self()) return state.issue(*list, Purpose::search, std::nullopt);
   const Choice choice = choose_probe(state.problem, state.weights_with_pending(), state.options.count_probes,
                                      stats::Rng(state.options.seed, state.next_id));
   return state.issue(choice.subset, Purpose::search, std::nullopt);

@@ -44,9 +44,13 @@ bool Engine::State::outweighs_other_kinds(const Answer& answer) {
     if (kind == answer.kind)
       own = weight / before;
     else
-      best_other = std::max(best_other, weight / before);
+      best_other = std::max(best_other, evidence_needed(answer.kind, kind) * weight / before);
   }
-  return own >= kind_evidence_needed * best_other;
+  return own >= best_other;
+}
+
+double evidence_needed(Kind answer, Kind other) {
+  return answer == Kind::self && other == Kind::polluter ? 40 : 20;
 }
 
 bool Engine::State::settled() {
@@ -57,7 +61,6 @@ bool Engine::State::settled() {
 }
 
 bool Engine::State::seen_enough(const Answer& answer) const {
-  if (answer.kind == Kind::self && evidence.arm({}).probe_failures < least_failures_alone) return false;
   return processes.enough_for(answer.kind, answer.tests);
 }
 
@@ -91,6 +94,15 @@ Arms Engine::State::arms_of(const Answer& answer, std::uint64_t number) const {
 }
 
 Probe Engine::State::confirm(const Answer& answer) {
+  Probe probe = confirming_probe(answer);
+  if (processes.shared()) {
+    probe.fresh_process = confirming_runs == 0;
+    confirming_runs = (confirming_runs + 1) % confirming_runs_of_a_process;
+  }
+  return probe;
+}
+
+Probe Engine::State::confirming_probe(const Answer& answer) {
   if (answer.kind == Kind::self) return issue({}, Purpose::treatment, answer);
   ArmDraw draw = draw_arm(answer, next_id);
   const Probe probe = draw.treatment ? issue(std::move(draw.arms.treatment), Purpose::treatment, answer)

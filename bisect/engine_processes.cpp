@@ -62,6 +62,9 @@ bool ProcessEvidence::enough_for(Kind kind, const std::vector<TestIndex>& tests)
   if (!shared_ || kind == Kind::cumulative || kind == Kind::not_reproduced) return true;
   const ProcessSummary seen = summary(kind, tests);
   if (seen.processes.size() < kLeastProcesses) return false;
+  const auto failing = std::count_if(seen.processes.begin(), seen.processes.end(),
+                                     [](const stats::ProcessRuns& one) { return one.failures > 0; });
+  if (failing < 2) return false;
   return seen.runs >= kEnoughRuns || seen.spread.probability >= kSureEnough ||
          seen.spread.probability <= kPrior * 1.001;
 }

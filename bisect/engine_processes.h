@@ -28,7 +28,8 @@ class ProcessEvidence {
   /// The probes in which the culprits ran (brittle: in which no state-setter ran; self: all).
   ProcessSummary summary(Kind kind, const std::vector<TestIndex>& tests) const;
   /// Whether enough processes were seen for a verdict of this kind: where warm servers are used, at least
-  /// three, and their runs say whether the outcome varies by process (or many runs do not).
+  /// three, the failure in two of them, and their runs say whether the outcome varies by process (or many
+  /// runs do not).
   bool enough_for(Kind kind, const std::vector<TestIndex>& tests) const;
   /// For the reader: that the outcome varies by process, or that it does not; nothing where no process was
   /// shared.

@@ -15,8 +15,8 @@ constexpr double least_seconds = 1e-3;
 // Where probes are counted, seconds break ties only.
 constexpr double second_in_probes = 1e-5;
 // A failure of the victim alone saves the search among the tests, which the information about the answer does
-// not see: a probe of the victim alone is made where it tells at least two thirds of what the best one does.
-constexpr double alone_preference = 1.5;
+// not see: a probe of the victim alone is made where it tells at least so much less than the best one does.
+constexpr double alone_preference = 2.2;
 // Pairs lighter than this together cost more time than they inform: as if they never failed.
 constexpr double light_pairs = 0.02;
 // From this probability of 'self' on the question is whether it is right, not which of the others is.
@@ -170,6 +170,8 @@ Choice choose_probe(const Problem& problem, const Weights& w, bool count_probes,
   Prediction prediction(problem, w);
   const double alone_seconds = probe_seconds(problem, {});
   std::vector<double> jitter(n), key(n);
+  const bool has_setters = std::any_of(problem.candidates.begin(), problem.candidates.end(),
+                                       [](const Candidate& test) { return !test.in_failing_run; });
   const bool self_nearly_sure = prediction.self_mass() > about_self_from;
   for (double& value : jitter) value = 1.0 + 1e-6 * rng.uniform();
   std::vector<TestIndex> order(n);
@@ -177,6 +179,18 @@ Choice choose_probe(const Problem& problem, const Weights& w, bool count_probes,
   Choice best;
   double best_rate = -1;
   double assumed_fail = 0;
+  const auto weigh = [&](double seconds, bool alone) {
+    const double information =
+        self_nearly_sure ? prediction.information_about_self() : prediction.information();
+    const double rate = (alone && !self_nearly_sure ? alone_preference : 1.0) * information /
+                        (count_probes ? 1.0 + second_in_probes * seconds : seconds);
+    if (!(rate > best_rate)) return false;
+    best_rate = rate;
+    best.information = information;
+    best.seconds = seconds;
+    best.fail_probability = prediction.fail();
+    return true;
+  };
   // What a candidate adds depends on how likely the whole probe fails. The first order is by the change in
   // failures that a candidate is expected to bring; the later ones are for the list that the pass before
   // chose.
@@ -192,17 +206,7 @@ Choice choose_probe(const Problem& problem, const Weights& w, bool count_probes,
     double seconds = alone_seconds;
     std::size_t best_size = n + 1;
     for (std::size_t size = 0;; ++size) {
-      const double information =
-          self_nearly_sure ? prediction.information_about_self() : prediction.information();
-      const double rate = (size == 0 ? alone_preference : 1.0) * information /
-                          (count_probes ? 1.0 + second_in_probes * seconds : seconds);
-      if (rate > best_rate) {
-        best_rate = rate;
-        best_size = size;
-        best.information = information;
-        best.seconds = seconds;
-        best.fail_probability = prediction.fail();
-      }
+      if (weigh(seconds, size == 0)) best_size = size;
       if (size == n) break;
       seconds += problem.candidates[order[size]].seconds;
       prediction.include(order[size]);
@@ -210,6 +214,23 @@ Choice choose_probe(const Problem& problem, const Weights& w, bool count_probes,
     if (best_size <= n)
       best.subset.assign(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(best_size));
     assumed_fail = std::clamp(best.fail_probability, 1e-6, 1.0 - 1e-6);
+  }
+  // The lists that a person would think of: an order by single tests passes them by.
+  const auto consider = [&](auto&& taken) {
+    prediction.restart();
+    double seconds = alone_seconds;
+    std::vector<TestIndex> subset;
+    for (TestIndex i = 0; i < n; ++i) {
+      if (!taken(problem.candidates[i])) continue;
+      prediction.include(i);
+      seconds += problem.candidates[i].seconds;
+      subset.push_back(i);
+    }
+    if (weigh(seconds, subset.empty())) best.subset = std::move(subset);
+  };
+  if (has_setters) {
+    consider([](const Candidate& test) { return !test.in_failing_run; });
+    consider([](const Candidate& test) { return test.in_failing_run; });
   }
   std::sort(best.subset.begin(), best.subset.end());
   return best;

@@ -47,8 +47,9 @@ struct Arms {
   std::vector<TestIndex> treatment, control;
 };
 
-/// How much likelier than under each other kind the outcomes must be under the verdict's.
-inline constexpr double kind_evidence_needed = 8;
+/// How much likelier the outcomes must be under the kind of the verdict than under another kind. Most where a
+/// polluter's victim that also fails alone now and then could pass for 'self'.
+double evidence_needed(Kind answer, Kind other);
 /// Share of the time that the full list gets while no answer leads.
 inline constexpr double full_list_share = 0.1;
 
@@ -60,12 +61,15 @@ struct ArmDraw {
 };
 
 /// 'Fails alone' must beat this rate: what a machine's hiccups could do.
-inline constexpr double alone_null_rate = 0.0005;
+inline constexpr double alone_null_rate = 0.0002;
 /// Confirmation of the leading answer starts at this posterior probability.
-inline constexpr double confirm_from = 0.75;
+inline constexpr double confirm_from = 0.5;
 
-/// 'Fails alone' must have been seen so often: one failure is an accident.
-inline constexpr std::uint64_t least_failures_alone = 2;
+/// From here on 'self' is not searched for but tested: each probe is one whose failure would settle it.
+inline constexpr double settle_from = 0.5;
+
+/// Where servers are warm, a confirmation starts in a new process, and again after so many of its probes.
+inline constexpr std::uint64_t confirming_runs_of_a_process = 10;
 
 /// Runs that share a process are taken to be correlated so much: the mean of the field.
 inline constexpr double assumed_correlation = 0.05;
@@ -92,6 +96,9 @@ struct Engine::State {
   /// the chance that a kind's cases are mistaken for another kind is then bounded for each kind by itself,
   /// the rare ones too.
   bool outweighs_other_kinds(const Answer& answer);
+  /// The list without tests of the failing run whose failure would settle 'self', at the least expected cost;
+  /// nothing where no such list does.
+  std::optional<std::vector<TestIndex>> settling_self();
   /// Of drawing the reproduction rather than its control: what gains most evidence per second.
   double treatment_probability(const Arms& arms) const;
   /// Whether the whole list's turn has come: while no answer leads, a share of the time goes to it, because
@@ -101,8 +108,9 @@ struct Engine::State {
   /// Whether the reproduction failed often enough, and in enough processes, for a verdict.
   bool seen_enough(const Answer& answer) const;
   Probe issue(std::vector<TestIndex> subset, Purpose purpose, std::optional<Answer> target);
-  /// The probe that confirms `answer`.
+  /// The probe that confirms `answer`; in a new process now and then where servers are warm.
   Probe confirm(const Answer& answer);
+  Probe confirming_probe(const Answer& answer);
   ArmDraw draw_arm(const Answer& answer, std::uint64_t probe_id) const;
   /// What a confirmation of `answer` compares in the `number`-th probe.
   Arms arms_of(const Answer& answer, std::uint64_t number) const;
@@ -143,6 +151,7 @@ struct Engine::State {
   std::uint64_t other_failures = 0;
   bool waiting = false;
   std::map<std::uint64_t, stats::ProcessRuns> runs_in_process;
+  std::uint64_t confirming_runs = 0;  ///< issued since a confirmation last asked for a new process
   ProcessEvidence processes;
   std::optional<Verdict> final_verdict;  ///< kept while more is looked for
   std::optional<CleanerSearch> cleaner_search;

@@ -61,6 +61,32 @@ TEST_CASE("a brittle victim: the state-setter did not run in the failing run") {
   }
 }
 
+TEST_CASE("self is said only once the known state-setters ran and it failed all the same") {
+  Problem problem = make_problem(60);
+  std::set<TestIndex> setters;
+  for (TestIndex test = 0; test < 60; test += 6) setters.insert(test);
+  for (const TestIndex test : setters) problem.candidates[test].in_failing_run = false;
+  for (std::uint64_t seed = 1; seed <= 3; ++seed) {
+    std::set<TestIndex> cleared;
+    std::uint64_t rolls = seed;
+    const Trial trial = search(
+        problem,
+        [&](const std::set<TestIndex>& ran) {
+          // Every fourth run fails, whatever ran.
+          const bool fails = ++rolls % 4 == 0;
+          if (fails) cleared.insert(ran.begin(), ran.end());
+          return fails ? 1.0 : 0.0;
+        },
+        seed);
+    REQUIRE(trial.done);
+    CHECK(trial.verdict.kind == Kind::self);
+    CHECK(trial.probes < 60);
+    std::size_t cleared_setters = 0;
+    for (const TestIndex test : setters) cleared_setters += cleared.count(test);
+    CHECK(cleared_setters >= 7);
+  }
+}
+
 TEST_CASE("a leak: the more ran before, the more failures") {
   const Problem problem = make_problem(40, 2.0, 0.1);
   for (std::uint64_t seed = 1; seed <= 3; ++seed) {

@@ -2,6 +2,7 @@
 
 #include <catch2/catch.hpp>
 #include <cstdint>
+#include <set>
 #include <utility>
 #include <vector>
 
@@ -19,20 +20,34 @@ Observation seen(std::uint64_t process, bool failed, std::vector<TestIndex> ran 
   return observation;
 }
 
+/// What a probe was asked to be and which process served it.
+struct Served {
+  Probe probe;
+  std::uint64_t process = 0;
+  bool failed = false;
+};
+
 /// Asks the engine for probes until it is done; `fails` decides from the subset and the process's number. A
-/// process serves `quota` probes.
+/// process serves `quota` probes, unless a probe asks for a new one.
 template <typename Fails>
-Verdict search(std::size_t candidates, std::uint64_t quota, Fails fails) {
+Verdict search(std::size_t candidates, std::uint64_t quota, Fails fails,
+               std::vector<Served>* served = nullptr) {
   Problem problem;
   problem.candidates.assign(candidates, Candidate{0.01});
   problem.startup_seconds = 0.03;
   EngineOptions options;
   options.max_probes = 2000;
   Engine engine(problem, options);
-  std::uint64_t number = 0;
+  std::uint64_t process = 1;
+  std::uint64_t of_this_process = 0;
   while (const auto probe = engine.next_probe()) {
-    const std::uint64_t process = 1 + number++ / quota;
+    if (of_this_process == quota || (probe->fresh_process && of_this_process > 0)) {
+      ++process;
+      of_this_process = 0;
+    }
+    ++of_this_process;
     Observation observation = seen(process, fails(probe->subset, process), probe->subset);
+    if (served) served->push_back({*probe, process, observation.outcome == Outcome::fail});
     observation.purpose = probe->purpose;
     observation.probe_id = probe->id;
     observation.seconds = 0.03;
@@ -108,4 +123,31 @@ TEST_CASE("no verdict rests on the first process alone", "[engine][processes]") 
   CHECK(verdict.kind == Kind::polluter);
   CHECK(verdict.tests == std::vector<TestIndex>{11});
   CHECK(last >= 3);
+}
+
+TEST_CASE("a verdict is confirmed in new processes", "[engine][processes]") {
+  std::uint64_t runs = 0;
+  const auto polluted = [&](const std::vector<TestIndex>& ran, std::uint64_t) {
+    return ++runs % 2 == 0 && std::find(ran.begin(), ran.end(), TestIndex{11}) != ran.end();
+  };
+  std::vector<Served> served;
+  const Verdict verdict = search(30, 1000, polluted, &served);
+  CHECK(verdict.kind == Kind::polluter);
+  CHECK(verdict.tests == std::vector<TestIndex>{11});
+  // A server that would serve for ever: only what confirmation asked for are processes of their own.
+  std::set<std::uint64_t> searching, confirming, failing;
+  for (const Served& one : served) {
+    (one.probe.purpose == Purpose::search ? searching : confirming).insert(one.process);
+    if (one.failed && one.probe.purpose == Purpose::treatment) failing.insert(one.process);
+  }
+  CHECK(searching.count(1) == 1);
+  CHECK(confirming.count(1) == 0);
+  CHECK(failing.size() >= 2);
+}
+
+TEST_CASE("one process in which it fails is not enough", "[engine][processes]") {
+  ProcessEvidence evidence;
+  for (std::uint64_t process = 1; process <= 6; ++process) evidence.add(seen(process, process == 1));
+  evidence.add(seen(1, true));
+  CHECK_FALSE(evidence.enough_for(Kind::self, {}));
 }

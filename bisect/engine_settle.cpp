@@ -1,0 +1,69 @@
+/// 'It fails on its own': the probe that would settle it.
+
+#include <algorithm>
+#include <tuple>
+
+#include "bisect/engine_state.h"
+
+namespace flakebisect::bisect {
+
+namespace {
+
+constexpr double least_seconds = 1e-3;
+
+/// `tests`, the weightiest for each second first.
+void sort_by_worth(std::vector<TestIndex>& tests, const Eigen::ArrayXd& weight, const Problem& problem,
+                   bool count_probes) {
+  const auto worth = [&](TestIndex i) {
+    return weight[static_cast<Eigen::Index>(i)] /
+           (count_probes ? 1 : problem.candidates[i].seconds + least_seconds);
+  };
+  std::sort(tests.begin(), tests.end(), [&](TestIndex a, TestIndex b) {
+    const double x = worth(a), y = worth(b);
+    return x != y ? x > y : a < b;
+  });
+}
+
+}  // namespace
+
+std::optional<std::vector<TestIndex>> Engine::State::settling_self() {
+  const Weights& w = weights();
+  const KindPriors& prior = posterior.priors();
+  // What each kind predicts for the victim alone: after a failure these are the kinds' shares.
+  const double self = w.self * w.self_rate + (w.amplified.weight * w.amplified.out).sum();
+  const double polluter = (w.polluter.weight * w.polluter.out).sum();
+  const double pair = w.pairs.alone_fail;
+  const double dose = w.dose.weight * w.dose.rate_at(0);
+  const double gone = w.gone * w.gone_rate;
+  double brittle = (w.brittle.weight * w.brittle.out).sum();
+  const auto settles = [&] {
+    if (self < options.confidence * (self + polluter + pair + dose + gone + brittle)) return false;
+    const double own = self / (prior.self + prior.amplified);
+    const std::tuple<Kind, double, double> others[] = {{Kind::polluter, polluter, prior.polluter},
+                                                       {Kind::polluter_set, pair, prior.pair},
+                                                       {Kind::brittle, brittle, prior.brittle},
+                                                       {Kind::cumulative, dose, prior.cumulative},
+                                                       {Kind::not_reproduced, gone, prior.gone}};
+    return std::all_of(std::begin(others), std::end(others), [&](const auto& other) {
+      const auto& [kind, share, before] = other;
+      return !(before > 0) || own >= evidence_needed(Kind::self, kind) * share / before;
+    });
+  };
+  std::vector<TestIndex> list;
+  if (settles()) return list;
+  std::vector<TestIndex> setters;
+  for (TestIndex i = 0; i < problem.candidates.size(); ++i)
+    if (!problem.candidates[i].in_failing_run) setters.push_back(i);
+  sort_by_worth(setters, w.brittle.weight, problem, options.count_probes);
+  for (const TestIndex test : setters) {
+    const auto i = static_cast<Eigen::Index>(test);
+    brittle -= w.brittle.weight[i] * (w.brittle.out[i] - w.brittle.in[i]);
+    list.push_back(test);
+    if (!settles()) continue;
+    std::sort(list.begin(), list.end());
+    return list;
+  }
+  return std::nullopt;
+}
+
+}  // namespace flakebisect::bisect
