@@ -47,9 +47,7 @@ double weight_in_process(std::uint64_t runs, std::uint64_t failures, bool failed
 }
 
 const Weights& Engine::State::weights() {
-  if (!cached_weights)
-    cached_weights =
-        posterior.weigh(evidence.counts(), evidence.history_failures(), evidence.history_passes());
+  if (!cached_weights) cached_weights = posterior.weigh(evidence.counts(), evidence);
   return *cached_weights;
 }
 
@@ -58,7 +56,7 @@ Weights Engine::State::weights_with_pending() {
   if (in_flight.empty()) return now;
   Counts counts = evidence.counts();
   for (const auto& [id, pending] : in_flight) add_to(counts, pending.probe.subset, pending.likely_fails, 1.0);
-  return posterior.weigh(counts, evidence.history_failures(), evidence.history_passes());
+  return posterior.weigh(counts, evidence);
 }
 
 std::vector<Answer> Engine::State::answers(std::size_t most) {
@@ -75,14 +73,25 @@ std::vector<Answer> Engine::State::answers(std::size_t most) {
     const auto test = static_cast<TestIndex>(i);
     if (w.polluter.weight[i] > 0)
       all.push_back({Kind::polluter, {test}, w.polluter.weight[i], w.polluter.in[i], w.polluter.out[i]});
-    if (w.brittle.weight[i] > 0)
-      all.push_back({Kind::brittle, {test}, w.brittle.weight[i], w.brittle.out[i], w.brittle.in[i]});
+    // Of several state-setters each one is a right answer.
+    const double setter =
+        w.brittle.weight[i] + (w.setters.parts.empty() ? 0 : w.setters.weight * w.setters.member[i]);
+    if (setter > 0) {
+      const bool single = w.brittle.weight[i] > 0.5 * setter;
+      all.push_back({Kind::brittle,
+                     {test},
+                     setter,
+                     single ? w.brittle.out[i] : w.setters.in,
+                     single ? w.brittle.in[i] : w.setters.out});
+    }
   }
   for (const PairWeights::Best& pair : w.pairs.best) {
     const PairClass& one = w.pairs.classes[pair.pair_class];
     if (one.weight > 0)
       all.push_back({Kind::polluter_set, {pair.first, pair.second}, one.weight, one.in, one.out});
   }
+  for (const LikelyGroup& group : w.set.likely)
+    all.push_back({Kind::polluter_set, group.tests, w.set.weight * group.probability, group.in, group.out});
   const auto better = [](const Answer& a, const Answer& b) {
     if (a.probability != b.probability) return a.probability > b.probability;
     return a.key() < b.key();
@@ -206,7 +215,11 @@ std::optional<Probe> Engine::next_probe() {
       (state.log_e(top) < state.log_e_needed() || !state.seen_enough(top)))
     return state.confirm(top);
   if (state.full_list_is_due()) return state.issue(state.full_list(), Purpose::search, std::nullopt);
-  const Choice choice = choose_probe(state.problem, state.weights_with_pending(), state.options.count_probes,
+  Weights expected = state.weights_with_pending();
+  // What is left to be shown is that it outweighs each other kind, the rare ones too.
+  if (top.probability >= std::min(duel_from, state.options.confidence) && !state.outweighs_other_kinds(top))
+    expected = state.posterior.duel(level_of(top.kind, top.tests.size()), std::move(expected));
+  const Choice choice = choose_probe(state.problem, expected, state.options.count_probes,
                                      stats::Rng(state.options.seed, state.next_id));
   return state.issue(choice.subset, Purpose::search, std::nullopt);
 }

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <numeric>
 
+#include "bisect/engine_group.h"
 #include "stats/log_math.h"
 
 namespace flakebisect::bisect {
@@ -25,7 +26,8 @@ constexpr double about_self_from = 0.8;
 /// What the explanations predict for a list that grows candidate by candidate.
 class Prediction {
  public:
-  Prediction(const Problem& problem, const Weights& w) : problem_(problem), w_(w) {
+  Prediction(const Problem& problem, const Weights& w)
+      : problem_(problem), w_(w), set_(w.set), setters_(w.setters) {
     const auto n = static_cast<Eigen::Index>(problem.candidates.size());
     for (const Candidate& candidate : problem.candidates) listed_ += candidate.in_failing_run ? 1 : 0;
     with_pairs_ = w.pairs.total > light_pairs;
@@ -60,6 +62,8 @@ class Prediction {
     now_ = start_;
     count_ = 0;
     places_.clear();
+    set_.restart();
+    setters_.restart();
   }
 
   void include(TestIndex test) {
@@ -68,6 +72,8 @@ class Prediction {
     now_.known += entropy_step_[i];
     now_.self_fail += self_step_[i];
     if (problem_.candidates[test].in_failing_run) count_ += 1;
+    set_.include(test);
+    setters_.include(test);
     if (!with_pairs_ || w_.pairs.place[test] < 0) return;
     const auto place = static_cast<std::size_t>(w_.pairs.place[test]);
     for (const std::size_t other : places_) {
@@ -91,18 +97,27 @@ class Prediction {
   }
   double self_mass() const { return self_mass_; }
 
-  double fail() const { return now_.fail + now_.self_fail + w_.dose.weight * dose_rate(); }
+  double fail() const {
+    return now_.fail + now_.self_fail + w_.dose.weight * dose_rate() + set_.fail() + setters_.fail();
+  }
   /// Expected information about the answer, in nats.
   double information() const {
     const double self = self_mass_ > 0 ? self_mass_ * stats::binary_entropy(now_.self_fail / self_mass_) : 0;
     const double dose = w_.dose.weight > 0 ? w_.dose.weight * stats::binary_entropy(dose_rate()) : 0;
-    return std::max(0.0, stats::binary_entropy(fail()) - now_.known - self - dose);
+    return std::max(
+        0.0, stats::binary_entropy(fail()) - now_.known - self - dose - set_.known() - setters_.known());
   }
 
   /// How much the candidate changes the probability of a failure.
   double effect(TestIndex test) const {
     const auto i = static_cast<Eigen::Index>(test);
-    return std::abs(fail_step_[i]) + std::abs(self_step_[i]) + pair_fail_[i];
+    return std::abs(fail_step_[i]) + std::abs(self_step_[i]) + pair_fail_[i] +
+           std::abs(set_.fail_slope(test)) + std::abs(setters_.fail_slope(test));
+  }
+  /// The present list is the one that slope() is asked about.
+  void mark() {
+    set_.mark();
+    setters_.mark();
   }
   /// What including the candidate adds to the information where the probe fails with probability about
   /// `fail`: the derivative of the information by its membership. Of a pair, the partner is taken to run half
@@ -110,8 +125,9 @@ class Prediction {
   double slope(TestIndex test, double fail) const {
     const auto i = static_cast<Eigen::Index>(test);
     const double odds = std::log1p(-fail) - std::log(fail);
-    return odds * (fail_step_[i] + self_step_[i] + 0.5 * pair_fail_[i]) - entropy_step_[i] -
-           0.5 * pair_entropy_[i];
+    return odds * (fail_step_[i] + self_step_[i] + 0.5 * pair_fail_[i] + set_.fail_slope(test) +
+                   setters_.fail_slope(test)) -
+           entropy_step_[i] - 0.5 * pair_entropy_[i] - set_.known_slope(test) - setters_.known_slope(test);
   }
 
  private:
@@ -142,6 +158,7 @@ class Prediction {
 
   const Problem& problem_;
   const Weights& w_;
+  GroupPrediction set_, setters_;
   bool with_pairs_ = false;
   double listed_ = 0;
   double self_mass_ = 0;
@@ -199,6 +216,7 @@ Choice choose_probe(const Problem& problem, const Weights& w, bool count_probes,
       if (rate > best_rate) {
         best_rate = rate;
         best_size = size;
+        prediction.mark();
         best.information = information;
         best.seconds = seconds;
         best.fail_probability = prediction.fail();

@@ -49,8 +49,14 @@ struct Arms {
 
 /// How much likelier than under each other kind the outcomes must be under the verdict's.
 inline constexpr double kind_evidence_needed = 8;
-/// Share of the time that the full list gets while no answer leads.
-inline constexpr double full_list_share = 0.1;
+/// Share of the time that the full list gets while no answer leads: at least, and where only explanations are
+/// left that need many tests.
+inline constexpr double least_full_list_share = 0.05;
+inline constexpr double full_list_share = 0.5;
+
+/// From this posterior probability on, a search whose leading kind does not yet outweigh the others looks for
+/// what tells it from the strongest of them.
+inline constexpr double duel_from = 0.9;
 
 /// The arm that one confirming probe drew.
 struct ArmDraw {
