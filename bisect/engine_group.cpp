@@ -14,6 +14,7 @@ namespace {
 constexpr struct { double ratio, weight; } group_ratios[] = {{0.0, 0.8}, {0.04, 0.1}, {0.16, 0.1}};
 
 constexpr double least_absent = 1e-12;
+constexpr double light_in_prediction = 0.02;
 
 /// Probabilities of how many of some tests are members, as far as it matters whether they are `least`.
 class Sizes {
@@ -227,10 +228,19 @@ void GroupPosterior::predict(GroupWeights& weights) const {
 }
 
 GroupPrediction::GroupPrediction(const GroupWeights& weights) : w_(weights) {
-  for (const GroupWeights::Part& part : w_.parts) start_.push_back(w_.all_needed ? part.log_none : 0.0);
+  // Too light to matter: as if such groups never failed.
+  if (w_.weight < light_in_prediction) return;
+  for (const GroupWeights::Part& part : w_.parts) {
+    start_.push_back(w_.all_needed ? part.log_none : 0.0);
+    terms_.push_back(
+        {std::exp(part.log_none), part.share * w_.weight * part.out,
+         part.share * w_.weight * (part.in - part.out),
+         part.share * w_.weight * stats::binary_entropy(part.out),
+         part.share * w_.weight * (stats::binary_entropy(part.in) - stats::binary_entropy(part.out)), 1.0});
+  }
   log_active_ = start_;
-  // Where nothing is known about the list: a third of the groups active.
-  marked_.assign(start_.size(), -1.0);
+  // Until a list is marked, a third of the groups is taken to be active.
+  for (Term& term : terms_) term.marked = std::exp(-1.0);
 }
 
 void GroupPrediction::include(TestIndex test) {
@@ -240,51 +250,33 @@ void GroupPrediction::include(TestIndex test) {
   }
 }
 
-double GroupPrediction::active(std::size_t part, const std::vector<double>& log_active) const {
-  // No group is empty.
-  const double none = std::exp(w_.parts[part].log_none);
-  return none < 1 ? std::clamp((std::exp(log_active[part]) - none) / (1.0 - none), 0.0, 1.0) : 0.0;
+void GroupPrediction::mark() {
+  for (std::size_t i = 0; i < terms_.size(); ++i) terms_[i].marked = std::exp(std::min(0.0, log_active_[i]));
 }
 
-double GroupPrediction::fail() const {
-  double sum = 0;
-  for (std::size_t i = 0; i < w_.parts.size(); ++i) {
-    const GroupWeights::Part& part = w_.parts[i];
-    sum += part.share * (part.out + active(i, log_active_) * (part.in - part.out));
+GroupPrediction::Sums GroupPrediction::sums() const {
+  Sums sums;
+  for (std::size_t i = 0; i < terms_.size(); ++i) {
+    const Term& term = terms_[i];
+    // No group is empty.
+    const double active =
+        term.none < 1 ? std::clamp((std::exp(log_active_[i]) - term.none) / (1.0 - term.none), 0.0, 1.0)
+                      : 0.0;
+    sums.fail += term.fail + active * term.fail_step;
+    sums.known += term.known + active * term.known_step;
   }
-  return w_.weight * sum;
+  return sums;
 }
 
-double GroupPrediction::known() const {
-  double sum = 0;
-  for (std::size_t i = 0; i < w_.parts.size(); ++i) {
-    const GroupWeights::Part& part = w_.parts[i];
-    const double share = active(i, log_active_);
-    sum += part.share *
-           (share * stats::binary_entropy(part.in) + (1.0 - share) * stats::binary_entropy(part.out));
+GroupPrediction::Sums GroupPrediction::slope(TestIndex test) const {
+  Sums sums;
+  for (std::size_t i = 0; i < terms_.size(); ++i) {
+    const double one = w_.parts[i].log_absent[static_cast<Eigen::Index>(test)];
+    const double step = (w_.all_needed ? -one : one) * terms_[i].marked;
+    sums.fail += step * terms_[i].fail_step;
+    sums.known += step * terms_[i].known_step;
   }
-  return w_.weight * sum;
-}
-
-double GroupPrediction::fail_slope(TestIndex test) const {
-  double sum = 0;
-  for (std::size_t i = 0; i < w_.parts.size(); ++i) {
-    const GroupWeights::Part& part = w_.parts[i];
-    const double step = part.log_absent[static_cast<Eigen::Index>(test)];
-    sum += part.share * (w_.all_needed ? -step : step) * std::exp(marked_[i]) * (part.in - part.out);
-  }
-  return w_.weight * sum;
-}
-
-double GroupPrediction::known_slope(TestIndex test) const {
-  double sum = 0;
-  for (std::size_t i = 0; i < w_.parts.size(); ++i) {
-    const GroupWeights::Part& part = w_.parts[i];
-    const double step = part.log_absent[static_cast<Eigen::Index>(test)];
-    sum += part.share * (w_.all_needed ? -step : step) * std::exp(marked_[i]) *
-           (stats::binary_entropy(part.in) - stats::binary_entropy(part.out));
-  }
-  return w_.weight * sum;
+  return sums;
 }
 
 }  // namespace flakebisect::bisect

@@ -75,18 +75,25 @@ class GroupPrediction {
   explicit GroupPrediction(const GroupWeights& weights);
   void restart() { log_active_ = start_; }
   void include(TestIndex test);
-  /// Expected failures, and the entropy that is left once the group is known, times the weight.
-  double fail() const;
-  double known() const;
+  struct Sums {
+    double fail = 0;   ///< expected failures, times the weight
+    double known = 0;  ///< entropy that is left once the group is known, times the weight
+  };
+  Sums sums() const;
   /// The present list is the one about which slopes are asked.
-  void mark() { marked_ = log_active_; }
-  double fail_slope(TestIndex test) const;
-  double known_slope(TestIndex test) const;
+  void mark();
+  /// By how much including the test changes the sums.
+  Sums slope(TestIndex test) const;
 
  private:
-  double active(std::size_t part, const std::vector<double>& log_active) const;
+  struct Term {
+    double none;  ///< probability that nothing is a member
+    double fail, fail_step, known, known_step;
+    double marked;  ///< share of the groups that is active in the marked list
+  };
   const GroupWeights& w_;
-  std::vector<double> start_, log_active_, marked_;
+  std::vector<Term> terms_;
+  std::vector<double> start_, log_active_;
 };
 
 }  // namespace flakebisect::bisect

@@ -16,7 +16,7 @@ constexpr double expected_members = 3;
 constexpr double expected_setters = 2;
 // log of how much lighter than the heaviest explanation a group may be before it costs more time than it
 // informs.
-constexpr double light_group = -10;
+constexpr double light_group = -7;
 
 }  // namespace
 
@@ -125,7 +125,9 @@ double Posterior::weigh_group(const GroupPosterior& group, GroupForm form, doubl
                               const Evidence& evidence, double high, GroupWeights& w) const {
   if (!(prior > 0)) return stats::minus_infinity;
   const double rough = group.log_marginal();
-  if (std::log(prior) + rough < high + light_group) return std::log(prior) + rough;
+  // Before the first failure nobody is suspected.
+  const bool failed = evidence.probe_failures() > 0 || evidence.history_failures() > 0;
+  if (!failed || std::log(prior) + rough < high + light_group) return std::log(prior) + rough;
   group.predict(w);
   const double universe =
       form == GroupForm::all_needed ? listed_ : static_cast<double>(problem_->candidates.size()) - listed_;

@@ -98,21 +98,22 @@ class Prediction {
   double self_mass() const { return self_mass_; }
 
   double fail() const {
-    return now_.fail + now_.self_fail + w_.dose.weight * dose_rate() + set_.fail() + setters_.fail();
+    return now_.fail + now_.self_fail + w_.dose.weight * dose_rate() + set_.sums().fail +
+           setters_.sums().fail;
   }
   /// Expected information about the answer, in nats.
   double information() const {
     const double self = self_mass_ > 0 ? self_mass_ * stats::binary_entropy(now_.self_fail / self_mass_) : 0;
     const double dose = w_.dose.weight > 0 ? w_.dose.weight * stats::binary_entropy(dose_rate()) : 0;
-    return std::max(
-        0.0, stats::binary_entropy(fail()) - now_.known - self - dose - set_.known() - setters_.known());
+    return std::max(0.0, stats::binary_entropy(fail()) - now_.known - self - dose - set_.sums().known -
+                             setters_.sums().known);
   }
 
   /// How much the candidate changes the probability of a failure.
   double effect(TestIndex test) const {
     const auto i = static_cast<Eigen::Index>(test);
     return std::abs(fail_step_[i]) + std::abs(self_step_[i]) + pair_fail_[i] +
-           std::abs(set_.fail_slope(test)) + std::abs(setters_.fail_slope(test));
+           std::abs(set_.slope(test).fail) + std::abs(setters_.slope(test).fail);
   }
   /// The present list is the one that slope() is asked about.
   void mark() {
@@ -125,9 +126,9 @@ class Prediction {
   double slope(TestIndex test, double fail) const {
     const auto i = static_cast<Eigen::Index>(test);
     const double odds = std::log1p(-fail) - std::log(fail);
-    return odds * (fail_step_[i] + self_step_[i] + 0.5 * pair_fail_[i] + set_.fail_slope(test) +
-                   setters_.fail_slope(test)) -
-           entropy_step_[i] - 0.5 * pair_entropy_[i] - set_.known_slope(test) - setters_.known_slope(test);
+    const GroupPrediction::Sums set = set_.slope(test), setters = setters_.slope(test);
+    return odds * (fail_step_[i] + self_step_[i] + 0.5 * pair_fail_[i] + set.fail + setters.fail) -
+           entropy_step_[i] - 0.5 * pair_entropy_[i] - set.known - setters.known;
   }
 
  private:

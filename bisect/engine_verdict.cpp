@@ -112,6 +112,7 @@ Verdict Engine::State::own_verdict() {
   if (top.kind == Kind::polluter || top.kind == Kind::polluter_set) verdict.reproduce = top.tests;
   if (top.kind == Kind::cumulative || top.kind == Kind::not_reproduced) verdict.reproduce = full_list();
   verdict.reproduce_rate = top.rate;
+  if (auto remark = processes.remark(top.kind, top.tests)) verdict.remarks.push_back(std::move(*remark));
   if (final && top.kind == Kind::self) {
     const Weights& w = weights();
     if (w.amplified.weight.sum() > w.self)
@@ -119,7 +120,6 @@ Verdict Engine::State::own_verdict() {
     else if (auto remark = amplification_remark(evidence))
       verdict.remarks.push_back(std::move(*remark));
   }
-  if (auto remark = processes.remark(top.kind, top.tests)) verdict.remarks.push_back(std::move(*remark));
   if (void_probes > 0) verdict.remarks.push_back(fmt::format("{} probes gave nothing usable", void_probes));
   if (other_failures > 0)
     verdict.remarks.push_back(

@@ -88,11 +88,11 @@ TEST_CASE("a group's prediction for a growing list agrees with the list made at 
     weights.weight = 0.5;
     GroupPrediction prediction(weights);
     prediction.restart();
-    const double alone = prediction.fail();
+    const double alone = prediction.sums().fail;
     for (const TestIndex test : {0U, 2U, 3U, 4U, 7U}) prediction.include(test);
-    const double listed = prediction.fail();
+    const double listed = prediction.sums().fail;
     for (const TestIndex test : {1U, 5U, 6U}) prediction.include(test);
-    const double everything = prediction.fail();
+    const double everything = prediction.sums().fail;
     if (form == GroupForm::all_needed) {
       CHECK(alone < 0.1 * listed);
       CHECK(everything == Approx(listed));
@@ -103,8 +103,8 @@ TEST_CASE("a group's prediction for a growing list agrees with the list made at 
       CHECK(everything < 0.3 * alone);
     }
     prediction.mark();
-    CHECK(std::isfinite(prediction.fail_slope(0)));
-    CHECK(prediction.known() >= 0);
+    CHECK(std::isfinite(prediction.slope(0).fail));
+    CHECK(prediction.sums().known >= 0);
   }
 }
 
