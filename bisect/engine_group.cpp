@@ -15,6 +15,8 @@ constexpr struct { double ratio, weight; } group_ratios[] = {{0.0, 0.8}, {0.04, 
 
 constexpr double least_absent = 1e-12;
 constexpr double light_in_prediction = 0.02;
+// Of more tests, groups are searched as if there were no background, for the sake of time.
+constexpr std::size_t large_universe = 1500;
 
 /// Probabilities of how many of some tests are members, as far as it matters whether they are `least`.
 class Sizes {
@@ -74,8 +76,10 @@ GroupPosterior::GroupPosterior(const Problem& problem, GroupForm form, std::size
   density /= density.sum();
   log_grid_ = grid_.log();
   log_pass_ = (-grid_).log1p();
-  for (const auto& [ratio, share] : group_ratios)
+  for (const auto& [ratio, share] : group_ratios) {
+    if (ratio > 0 && universe_.size() > large_universe) break;
     parts_.push_back({ratio, std::log(share), density, (-ratio * grid_).log1p(), prior_member_});
+  }
 }
 
 std::vector<std::uint32_t> GroupPosterior::quenchers(const std::vector<TestIndex>& ran) const {

@@ -16,7 +16,8 @@ constexpr double expected_members = 3;
 constexpr double expected_setters = 2;
 // log of how much lighter than the heaviest explanation a group may be before it costs more time than it
 // informs.
-constexpr double light_group = -7;
+constexpr double light_group = -14;
+constexpr double light_large_group = -7;  ///< of many tests, which cost more
 
 }  // namespace
 
@@ -127,7 +128,8 @@ double Posterior::weigh_group(const GroupPosterior& group, GroupForm form, doubl
   const double rough = group.log_marginal();
   // Before the first failure nobody is suspected.
   const bool failed = evidence.probe_failures() > 0 || evidence.history_failures() > 0;
-  if (!failed || std::log(prior) + rough < high + light_group) return std::log(prior) + rough;
+  const double light = listed_ > static_cast<double>(pair_pool) ? light_large_group : light_group;
+  if (!failed || std::log(prior) + rough < high + light) return std::log(prior) + rough;
   group.predict(w);
   const double universe =
       form == GroupForm::all_needed ? listed_ : static_cast<double>(problem_->candidates.size()) - listed_;
