@@ -15,7 +15,7 @@ constexpr struct { double ratio, weight; } group_ratios[] = {{0.0, 0.8}, {0.04, 
 
 constexpr double least_absent = 1e-12;
 constexpr double light_in_prediction = 0.02;
-// Of more tests, groups are searched as if there were no background, for the sake of time.
+// Of more tests no groups are made: choosing a probe would take too long.
 constexpr std::size_t large_universe = 1500;
 
 /// Probabilities of how many of some tests are members, as far as it matters whether they are `least`.
@@ -59,6 +59,7 @@ GroupPosterior::GroupPosterior(const Problem& problem, GroupForm form, std::size
     universe_.push_back(i);
     weight += problem.candidates[i].weight;
   }
+  if (universe_.size() > large_universe) universe_.clear();
   if (empty()) return;
   for (const TestIndex test : universe_)
     prior_member_.push_back(std::min(0.5, expected * problem.candidates[test].weight / weight));
@@ -77,7 +78,6 @@ GroupPosterior::GroupPosterior(const Problem& problem, GroupForm form, std::size
   log_grid_ = grid_.log();
   log_pass_ = (-grid_).log1p();
   for (const auto& [ratio, share] : group_ratios) {
-    if (ratio > 0 && universe_.size() > large_universe) break;
     parts_.push_back({ratio, std::log(share), density, (-ratio * grid_).log1p(), prior_member_});
   }
 }
@@ -247,7 +247,7 @@ GroupPrediction::GroupPrediction(const GroupWeights& weights) : w_(weights) {
   for (Term& term : terms_) term.marked = std::exp(-1.0);
 }
 
-void GroupPrediction::include(TestIndex test) {
+void GroupPrediction::include_in_terms(TestIndex test) {
   for (std::size_t i = 0; i < log_active_.size(); ++i) {
     const double one = w_.parts[i].log_absent[static_cast<Eigen::Index>(test)];
     log_active_[i] += w_.all_needed ? -one : one;
@@ -258,7 +258,7 @@ void GroupPrediction::mark() {
   for (std::size_t i = 0; i < terms_.size(); ++i) terms_[i].marked = std::exp(std::min(0.0, log_active_[i]));
 }
 
-GroupPrediction::Sums GroupPrediction::sums() const {
+GroupPrediction::Sums GroupPrediction::sums_of_terms() const {
   Sums sums;
   for (std::size_t i = 0; i < terms_.size(); ++i) {
     const Term& term = terms_[i];
@@ -272,7 +272,7 @@ GroupPrediction::Sums GroupPrediction::sums() const {
   return sums;
 }
 
-GroupPrediction::Sums GroupPrediction::slope(TestIndex test) const {
+GroupPrediction::Sums GroupPrediction::slope_of_terms(TestIndex test) const {
   Sums sums;
   for (std::size_t i = 0; i < terms_.size(); ++i) {
     const double one = w_.parts[i].log_absent[static_cast<Eigen::Index>(test)];

@@ -74,18 +74,23 @@ class GroupPrediction {
  public:
   explicit GroupPrediction(const GroupWeights& weights);
   void restart() { log_active_ = start_; }
-  void include(TestIndex test);
+  void include(TestIndex test) {
+    if (!terms_.empty()) include_in_terms(test);
+  }
   struct Sums {
     double fail = 0;   ///< expected failures, times the weight
     double known = 0;  ///< entropy that is left once the group is known, times the weight
   };
-  Sums sums() const;
+  Sums sums() const { return terms_.empty() ? Sums{} : sums_of_terms(); }
   /// The present list is the one about which slopes are asked.
   void mark();
   /// By how much including the test changes the sums.
-  Sums slope(TestIndex test) const;
+  Sums slope(TestIndex test) const { return terms_.empty() ? Sums{} : slope_of_terms(test); }
 
  private:
+  void include_in_terms(TestIndex test);
+  Sums sums_of_terms() const;
+  Sums slope_of_terms(TestIndex test) const;
   struct Term {
     double none;  ///< probability that nothing is a member
     double fail, fail_step, known, known_step;
