@@ -73,6 +73,8 @@ class GroupPosterior {
 class GroupPrediction {
  public:
   explicit GroupPrediction(const GroupWeights& weights);
+  /// Too light to matter: all sums are 0.
+  bool light() const { return terms_.empty(); }
   void restart() { log_active_ = start_; }
   void include(TestIndex test) {
     if (!terms_.empty()) include_in_terms(test);

@@ -31,6 +31,7 @@ class Prediction {
     const auto n = static_cast<Eigen::Index>(problem.candidates.size());
     for (const Candidate& candidate : problem.candidates) listed_ += candidate.in_failing_run ? 1 : 0;
     with_pairs_ = w.pairs.total > light_pairs;
+    with_groups_ = !set_.light() || !setters_.light();
     fail_step_ = w.polluter.weight * (w.polluter.in - w.polluter.out) +
                  w.brittle.weight * (w.brittle.in - w.brittle.out);
     entropy_step_ = Eigen::ArrayXd::Zero(n);
@@ -72,8 +73,10 @@ class Prediction {
     now_.known += entropy_step_[i];
     now_.self_fail += self_step_[i];
     if (problem_.candidates[test].in_failing_run) count_ += 1;
-    set_.include(test);
-    setters_.include(test);
+    if (with_groups_) {
+      set_.include(test);
+      setters_.include(test);
+    }
     if (!with_pairs_ || w_.pairs.place[test] < 0) return;
     const auto place = static_cast<std::size_t>(w_.pairs.place[test]);
     for (const std::size_t other : places_) {
@@ -161,6 +164,7 @@ class Prediction {
   const Weights& w_;
   GroupPrediction set_, setters_;
   bool with_pairs_ = false;
+  bool with_groups_ = false;
   double listed_ = 0;
   double self_mass_ = 0;
   Eigen::ArrayXd fail_step_, entropy_step_, self_step_, pair_fail_, pair_entropy_;
