@@ -47,9 +47,7 @@ double weight_in_process(std::uint64_t runs, std::uint64_t failures, bool failed
 }
 
 const Weights& Engine::State::weights() {
-  if (!cached_weights)
-    cached_weights =
-        posterior.weigh(evidence.counts(), evidence.history_failures(), evidence.history_passes());
+  if (!cached_weights) cached_weights = posterior.weigh(evidence.counts(), evidence);
   return *cached_weights;
 }
 
@@ -58,11 +56,15 @@ Weights Engine::State::weights_with_pending() {
   if (in_flight.empty()) return now;
   Counts counts = evidence.counts();
   for (const auto& [id, pending] : in_flight) add_to(counts, pending.probe.subset, pending.likely_fails, 1.0);
-  return posterior.weigh(counts, evidence.history_failures(), evidence.history_passes());
+  return posterior.weigh(counts, evidence);
 }
 
 std::vector<Answer> Engine::State::answers(std::size_t most) {
   const Weights& w = weights();
+  const auto better = [](const Answer& a, const Answer& b) {
+    if (a.probability != b.probability) return a.probability > b.probability;
+    return a.key() < b.key();
+  };
   std::vector<Answer> all;
   const double self = w.self_total();
   const double alone =
@@ -71,22 +73,34 @@ std::vector<Answer> Engine::State::answers(std::size_t most) {
   all.push_back({Kind::not_reproduced, {}, w.gone, w.gone_rate, w.gone_rate});
   if (w.dose.weight > 0)
     all.push_back({Kind::cumulative, {}, w.dose.weight, w.dose.rate_at(1), w.dose.rate_at(0)});
-  for (Eigen::Index i = 0; i < w.polluter.weight.size(); ++i) {
-    const auto test = static_cast<TestIndex>(i);
-    if (w.polluter.weight[i] > 0)
-      all.push_back({Kind::polluter, {test}, w.polluter.weight[i], w.polluter.in[i], w.polluter.out[i]});
-    if (w.brittle.weight[i] > 0)
-      all.push_back({Kind::brittle, {test}, w.brittle.weight[i], w.brittle.out[i], w.brittle.in[i]});
-  }
   for (const PairWeights::Best& pair : w.pairs.best) {
     const PairClass& one = w.pairs.classes[pair.pair_class];
     if (one.weight > 0)
       all.push_back({Kind::polluter_set, {pair.first, pair.second}, one.weight, one.in, one.out});
   }
-  const auto better = [](const Answer& a, const Answer& b) {
-    if (a.probability != b.probability) return a.probability > b.probability;
-    return a.key() < b.key();
+  for (const LikelyGroup& group : w.set.likely)
+    all.push_back({Kind::polluter_set, group.tests, w.set.weight * group.probability, group.in, group.out});
+  // Of several state-setters each one is a right answer.
+  Eigen::ArrayXd setter = w.brittle.weight;
+  if (!w.setters.parts.empty()) setter += w.setters.weight * w.setters.member;
+  // Thousands of single tests, of which few are asked for: only these are spelled out.
+  const auto spell_out = [&](Kind kind, const Eigen::ArrayXd& weight, const auto& answer) {
+    std::vector<std::pair<double, TestIndex>> order;
+    for (Eigen::Index i = 0; i < weight.size(); ++i)
+      if (weight[i] > 0) order.emplace_back(-weight[i], static_cast<TestIndex>(i));
+    const auto kept = static_cast<std::ptrdiff_t>(std::min(most, order.size()));
+    std::partial_sort(order.begin(), order.begin() + kept, order.end());
+    for (auto one = order.begin(); one != order.begin() + kept; ++one) {
+      const auto [in, out] = answer(static_cast<Eigen::Index>(one->second));
+      all.push_back({kind, {one->second}, -one->first, in, out});
+    }
   };
+  spell_out(Kind::polluter, w.polluter.weight,
+            [&](Eigen::Index i) { return std::pair(w.polluter.in[i], w.polluter.out[i]); });
+  spell_out(Kind::brittle, setter, [&](Eigen::Index i) {
+    const bool single = w.brittle.weight[i] > 0.5 * setter[i];
+    return single ? std::pair(w.brittle.out[i], w.brittle.in[i]) : std::pair(w.setters.in, w.setters.out);
+  });
   const auto kept = static_cast<std::ptrdiff_t>(std::min(most, all.size()));
   std::partial_sort(all.begin(), all.begin() + kept, all.end(), better);
   all.resize(static_cast<std::size_t>(kept));
@@ -209,7 +223,11 @@ std::optional<Probe> Engine::next_probe() {
   if (state.full_list_is_due()) return state.issue(state.full_list(), Purpose::search, std::nullopt);
   if (top.kind == Kind::self && top.probability >= settle_from && state.evidence.probe_failures() > 0)
     if (auto list = state.settling_self()) return state.issue(*list, Purpose::search, std::nullopt);
-  const Choice choice = choose_probe(state.problem, state.weights_with_pending(), state.options.count_probes,
+  Weights expected = state.weights_with_pending();
+  // What is left to be shown is that it outweighs each other kind, the rare ones too.
+  if (top.probability >= std::min(duel_from, state.options.confidence) && !state.outweighs_other_kinds(top))
+    expected = state.posterior.duel(level_of(top.kind, top.tests.size()), std::move(expected));
+  const Choice choice = choose_probe(state.problem, expected, state.options.count_probes,
                                      stats::Rng(state.options.seed, state.next_id));
   return state.issue(choice.subset, Purpose::search, std::nullopt);
 }

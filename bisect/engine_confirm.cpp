@@ -29,28 +29,15 @@ double Engine::State::log_e(const Answer& answer) const {
 }
 
 bool Engine::State::outweighs_other_kinds(const Answer& answer) {
-  const Weights& w = weights();
-  const KindPriors& prior = posterior.priors();
-  const std::tuple<Kind, double, double> kinds[] = {
-      {Kind::self, w.self_total(), prior.self + prior.amplified},
-      {Kind::polluter, w.polluter.weight.sum(), prior.polluter},
-      {Kind::polluter_set, w.pairs.total, prior.pair},
-      {Kind::brittle, w.brittle.weight.sum(), prior.brittle},
-      {Kind::cumulative, w.dose.weight, prior.cumulative},
-      {Kind::not_reproduced, w.gone, prior.gone}};
-  double own = 0, best_other = 0;
-  for (const auto& [kind, weight, before] : kinds) {
-    if (!(before > 0)) continue;
-    if (kind == answer.kind)
-      own = weight / before;
-    else
-      best_other = std::max(best_other, evidence_needed(answer.kind, kind) * weight / before);
-  }
-  return own >= best_other;
+  const KindLevels levels = posterior.levels(weights());
+  const std::size_t own = level_of(answer.kind, answer.tests.size());
+  for (std::size_t kind = 0; kind < level_count; ++kind)
+    if (kind != own && levels[own] < evidence_needed(own, kind) * levels[kind]) return false;
+  return true;
 }
 
-double evidence_needed(Kind answer, Kind other) {
-  return answer == Kind::self && other == Kind::polluter ? 40 : 20;
+double evidence_needed(std::size_t answer, std::size_t other) {
+  return answer == level_self && other == level_polluter ? 40 : 20;
 }
 
 bool Engine::State::settled() {
@@ -140,7 +127,11 @@ bool Engine::State::full_list_is_due() {
   const std::vector<TestIndex> full = full_list();
   if (full.empty()) return false;
   const double seconds = options.count_probes ? 1 : probe_seconds(problem, full);
-  return full_list_seconds + seconds <= full_list_share * (probed_seconds + seconds);
+  // The more is left for explanations that need many tests, or none, the more of the time.
+  const Weights& w = weights();
+  const double many = w.gone + w.dose.weight + w.pairs.total + w.set.weight;
+  const double share = std::clamp(full_list_share * many, least_full_list_share, full_list_share);
+  return full_list_seconds + seconds <= share * (probed_seconds + seconds);
 }
 
 std::optional<double> Engine::expected_seconds_left() const {

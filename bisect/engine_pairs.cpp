@@ -77,6 +77,17 @@ double PairPosterior::weigh(const stats::TwoRateModel& model, double log_prior_o
   return high;
 }
 
+void scale_pairs(PairWeights& w, double factor) {
+  for (PairClass& one : w.classes) {
+    one.weight *= factor;
+    one.fail_step *= factor;
+    one.entropy_step *= factor;
+  }
+  w.total *= factor;
+  w.alone_fail *= factor;
+  w.alone_entropy *= factor;
+}
+
 void normalise_pairs(PairWeights& w, double high) {
   std::vector<double> out_entropy(w.classes.size());
   for (std::size_t c = 0; c < w.classes.size(); ++c) {

@@ -47,4 +47,7 @@ class PairPosterior {
 /// Turns log weights into weights relative to exp(high), and makes the sums that selection needs.
 void normalise_pairs(PairWeights& weights, double high);
 
+/// Multiplies all weights.
+void scale_pairs(PairWeights& weights, double factor);
+
 }  // namespace flakebisect::bisect

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <numeric>
 
+#include "bisect/engine_group.h"
 #include "stats/log_math.h"
 
 namespace flakebisect::bisect {
@@ -25,10 +26,12 @@ constexpr double about_self_from = 0.8;
 /// What the explanations predict for a list that grows candidate by candidate.
 class Prediction {
  public:
-  Prediction(const Problem& problem, const Weights& w) : problem_(problem), w_(w) {
+  Prediction(const Problem& problem, const Weights& w)
+      : problem_(problem), w_(w), set_(w.set), setters_(w.setters) {
     const auto n = static_cast<Eigen::Index>(problem.candidates.size());
     for (const Candidate& candidate : problem.candidates) listed_ += candidate.in_failing_run ? 1 : 0;
     with_pairs_ = w.pairs.total > light_pairs;
+    with_groups_ = !set_.light() || !setters_.light();
     fail_step_ = w.polluter.weight * (w.polluter.in - w.polluter.out) +
                  w.brittle.weight * (w.brittle.in - w.brittle.out);
     entropy_step_ = Eigen::ArrayXd::Zero(n);
@@ -60,6 +63,8 @@ class Prediction {
     now_ = start_;
     count_ = 0;
     places_.clear();
+    set_.restart();
+    setters_.restart();
   }
 
   void include(TestIndex test) {
@@ -68,6 +73,10 @@ class Prediction {
     now_.known += entropy_step_[i];
     now_.self_fail += self_step_[i];
     if (problem_.candidates[test].in_failing_run) count_ += 1;
+    if (with_groups_) {
+      set_.include(test);
+      setters_.include(test);
+    }
     if (!with_pairs_ || w_.pairs.place[test] < 0) return;
     const auto place = static_cast<std::size_t>(w_.pairs.place[test]);
     for (const std::size_t other : places_) {
@@ -91,18 +100,28 @@ class Prediction {
   }
   double self_mass() const { return self_mass_; }
 
-  double fail() const { return now_.fail + now_.self_fail + w_.dose.weight * dose_rate(); }
+  double fail() const {
+    return now_.fail + now_.self_fail + w_.dose.weight * dose_rate() + set_.sums().fail +
+           setters_.sums().fail;
+  }
   /// Expected information about the answer, in nats.
   double information() const {
     const double self = self_mass_ > 0 ? self_mass_ * stats::binary_entropy(now_.self_fail / self_mass_) : 0;
     const double dose = w_.dose.weight > 0 ? w_.dose.weight * stats::binary_entropy(dose_rate()) : 0;
-    return std::max(0.0, stats::binary_entropy(fail()) - now_.known - self - dose);
+    return std::max(0.0, stats::binary_entropy(fail()) - now_.known - self - dose - set_.sums().known -
+                             setters_.sums().known);
   }
 
   /// How much the candidate changes the probability of a failure.
   double effect(TestIndex test) const {
     const auto i = static_cast<Eigen::Index>(test);
-    return std::abs(fail_step_[i]) + std::abs(self_step_[i]) + pair_fail_[i];
+    return std::abs(fail_step_[i]) + std::abs(self_step_[i]) + pair_fail_[i] +
+           std::abs(set_.slope(test).fail) + std::abs(setters_.slope(test).fail);
+  }
+  /// The present list is the one that slope() is asked about.
+  void mark() {
+    set_.mark();
+    setters_.mark();
   }
   /// What including the candidate adds to the information where the probe fails with probability about
   /// `fail`: the derivative of the information by its membership. Of a pair, the partner is taken to run half
@@ -110,8 +129,9 @@ class Prediction {
   double slope(TestIndex test, double fail) const {
     const auto i = static_cast<Eigen::Index>(test);
     const double odds = std::log1p(-fail) - std::log(fail);
-    return odds * (fail_step_[i] + self_step_[i] + 0.5 * pair_fail_[i]) - entropy_step_[i] -
-           0.5 * pair_entropy_[i];
+    const GroupPrediction::Sums set = set_.slope(test), setters = setters_.slope(test);
+    return odds * (fail_step_[i] + self_step_[i] + 0.5 * pair_fail_[i] + set.fail + setters.fail) -
+           entropy_step_[i] - 0.5 * pair_entropy_[i] - set.known - setters.known;
   }
 
  private:
@@ -142,7 +162,9 @@ class Prediction {
 
   const Problem& problem_;
   const Weights& w_;
+  GroupPrediction set_, setters_;
   bool with_pairs_ = false;
+  bool with_groups_ = false;
   double listed_ = 0;
   double self_mass_ = 0;
   Eigen::ArrayXd fail_step_, entropy_step_, self_step_, pair_fail_, pair_entropy_;
@@ -206,7 +228,10 @@ Choice choose_probe(const Problem& problem, const Weights& w, bool count_probes,
     double seconds = alone_seconds;
     std::size_t best_size = n + 1;
     for (std::size_t size = 0;; ++size) {
-      if (weigh(seconds, size == 0)) best_size = size;
+      if (weigh(seconds, size == 0)) {
+        best_size = size;
+        prediction.mark();
+      }
       if (size == n) break;
       seconds += problem.candidates[order[size]].seconds;
       prediction.include(order[size]);

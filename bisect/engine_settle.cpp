@@ -33,20 +33,22 @@ std::optional<std::vector<TestIndex>> Engine::State::settling_self() {
   const double self = w.self * w.self_rate + (w.amplified.weight * w.amplified.out).sum();
   const double polluter = (w.polluter.weight * w.polluter.out).sum();
   const double pair = w.pairs.alone_fail;
+  const double set = GroupPrediction(w.set).sums().fail;
   const double dose = w.dose.weight * w.dose.rate_at(0);
   const double gone = w.gone * w.gone_rate;
   double brittle = (w.brittle.weight * w.brittle.out).sum();
+  GroupPrediction setters_group(w.setters);
   const auto settles = [&] {
-    if (self < options.confidence * (self + polluter + pair + dose + gone + brittle)) return false;
+    const double set_state = brittle + setters_group.sums().fail;
+    if (self < options.confidence * (self + polluter + pair + set + dose + gone + set_state)) return false;
     const double own = self / (prior.self + prior.amplified);
-    const std::tuple<Kind, double, double> others[] = {{Kind::polluter, polluter, prior.polluter},
-                                                       {Kind::polluter_set, pair, prior.pair},
-                                                       {Kind::brittle, brittle, prior.brittle},
-                                                       {Kind::cumulative, dose, prior.cumulative},
-                                                       {Kind::not_reproduced, gone, prior.gone}};
+    const std::tuple<KindLevel, double, double> others[] = {
+        {level_polluter, polluter, prior.polluter}, {level_pair, pair, prior.pair},
+        {level_set, set, prior.set},                {level_brittle, set_state, prior.brittle + prior.setters},
+        {level_cumulative, dose, prior.cumulative}, {level_gone, gone, prior.gone}};
     return std::all_of(std::begin(others), std::end(others), [&](const auto& other) {
-      const auto& [kind, share, before] = other;
-      return !(before > 0) || own >= evidence_needed(Kind::self, kind) * share / before;
+      const auto& [level, share, before] = other;
+      return !(before > 0) || own >= evidence_needed(level_self, level) * share / before;
     });
   };
   std::vector<TestIndex> list;
@@ -58,6 +60,7 @@ std::optional<std::vector<TestIndex>> Engine::State::settling_self() {
   for (const TestIndex test : setters) {
     const auto i = static_cast<Eigen::Index>(test);
     brittle -= w.brittle.weight[i] * (w.brittle.out[i] - w.brittle.in[i]);
+    setters_group.include(test);
     list.push_back(test);
     if (!settles()) continue;
     std::sort(list.begin(), list.end());

@@ -20,11 +20,13 @@ KindPriors priors_for(const Problem& problem) {
   for (const Candidate& candidate : problem.candidates) listed += candidate.in_failing_run ? 1 : 0;
   if (listed == 0) priors.polluter = priors.amplified = 0;
   if (listed < 2) priors.pair = priors.cumulative = 0;
+  if (listed < least_of_a_set) priors.set = 0;
   if (listed == problem.candidates.size()) priors.brittle = 0;
-  const double total = priors.self + priors.amplified + priors.polluter + priors.pair + priors.brittle +
-                       priors.cumulative + priors.gone;
-  for (double* prior : {&priors.self, &priors.amplified, &priors.polluter, &priors.pair, &priors.brittle,
-                        &priors.cumulative, &priors.gone})
+  if (problem.candidates.size() - listed < least_of_several_setters) priors.setters = 0;
+  const double total = priors.self + priors.amplified + priors.polluter + priors.pair + priors.set +
+                       priors.brittle + priors.setters + priors.cumulative + priors.gone;
+  for (double* prior : {&priors.self, &priors.amplified, &priors.polluter, &priors.pair, &priors.set,
+                        &priors.brittle, &priors.setters, &priors.cumulative, &priors.gone})
     *prior /= total;
   return priors;
 }

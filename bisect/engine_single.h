@@ -17,6 +17,10 @@ namespace flakebisect::bisect {
 inline constexpr std::size_t polluter_cells = 7;
 std::vector<stats::RatioCell> ratio_cells();
 
+/// Members of a set that is no pair; state-setters where there are several.
+inline constexpr std::size_t least_of_a_set = 3;
+inline constexpr std::size_t least_of_several_setters = 2;
+
 /// Prior probability of each kind for this problem; sums to 1.
 KindPriors priors_for(const Problem& problem);
 

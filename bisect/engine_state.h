@@ -47,11 +47,18 @@ struct Arms {
   std::vector<TestIndex> treatment, control;
 };
 
-/// How much likelier the outcomes must be under the kind of the verdict than under another kind. Most where a
-/// polluter's victim that also fails alone now and then could pass for 'self'.
-double evidence_needed(Kind answer, Kind other);
-/// Share of the time that the full list gets while no answer leads.
-inline constexpr double full_list_share = 0.1;
+/// How much likelier the outcomes must be under the kind of the verdict than under another kind (levels of
+/// engine_posterior.h). Most where a polluter's victim that also fails alone now and then could pass for
+/// 'self'.
+double evidence_needed(std::size_t answer, std::size_t other);
+/// Share of the time that the full list gets while no answer leads: at least, and where only explanations are
+/// left that need many tests.
+inline constexpr double least_full_list_share = 0.05;
+inline constexpr double full_list_share = 0.5;
+
+/// From this posterior probability on, a search whose leading kind does not yet outweigh the others looks for
+/// what tells it from the strongest of them.
+inline constexpr double duel_from = 0.9;
 
 /// The arm that one confirming probe drew.
 struct ArmDraw {

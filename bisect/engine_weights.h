@@ -19,8 +19,10 @@ struct KindPriors {
   double self = 0.44;       ///< one rate, with and without the others
   double amplified = 0.03;  ///< also self: fails alone at half its rate or more, some test raises it
   double polluter = 0.34;
-  double pair = 0.06;  ///< two tests needed together
-  double brittle = 0.05;
+  double pair = 0.05;      ///< two tests needed together
+  double set = 0.01;       ///< three or more
+  double brittle = 0.025;  ///< one state-setter
+  double setters = 0.025;  ///< several, each enough
   double cumulative = 0.05;
   double gone = 0.03;  ///< it failed once; it will not again
 };
@@ -70,6 +72,30 @@ struct DoseWeights {
   }
 };
 
+/// One group, with the probability that it is the whole group.
+struct LikelyGroup {
+  std::vector<TestIndex> tests;
+  double probability = 0;
+  double in = 0, out = 0;  ///< rates
+};
+
+/// A group of tests of unknown size, one of which is enough to make the failure go away (engine_group.h).
+struct GroupWeights {
+  double weight = 0;
+  bool all_needed = true;  ///< the failure goes away when a member does not run; else: when one runs
+  /// For one ratio of the two rates.
+  struct Part {
+    double share = 0;           ///< of the weight
+    double in = 0, out = 0;     ///< failure rates while no member makes it go away, and else
+    Eigen::ArrayXd log_absent;  ///< per candidate: log of the probability that it is no member
+    double log_none = 0;        ///< sum of these
+  };
+  std::vector<Part> parts;
+  Eigen::ArrayXd member;   ///< per candidate: probability that it is a member
+  double in = 0, out = 0;  ///< mean rates
+  std::vector<LikelyGroup> likely;
+};
+
 /// All weights together sum to 1.
 struct Weights {
   double self = 0;  ///< one rate for every list
@@ -81,6 +107,8 @@ struct Weights {
   CandidateWeights brittle;    ///< 'this test sets the state that the victim needs'
   PairWeights pairs;
   DoseWeights dose;
+  GroupWeights set;      ///< three polluters or more that are needed together
+  GroupWeights setters;  ///< two state-setters or more, each enough
 
   double self_total() const { return self + amplified.weight.sum(); }
 };

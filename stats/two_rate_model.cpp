@@ -16,7 +16,15 @@ constexpr std::size_t linear_nodes = 32;
 constexpr double linear_end = linear_step * static_cast<double>(linear_nodes);
 const double growth = std::log1p(1.0 / 32.0);
 
-double density_at(const RatePrior& prior, double u) {
+double log_sum(const Eigen::ArrayXd& values) {
+  const double high = values.maxCoeff();
+  if (high == minus_infinity) return high;
+  return high + std::log((values - high).exp().sum());
+}
+
+}  // namespace
+
+double rate_density(const RatePrior& prior, double u) {
   if (u <= prior.logits.front()) return prior.densities.front();
   for (std::size_t i = 1; i < prior.logits.size(); ++i) {
     if (u > prior.logits[i]) continue;
@@ -25,14 +33,6 @@ double density_at(const RatePrior& prior, double u) {
   }
   return prior.densities.back();
 }
-
-double log_sum(const Eigen::ArrayXd& values) {
-  const double high = values.maxCoeff();
-  if (high == minus_infinity) return high;
-  return high + std::log((values - high).exp().sum());
-}
-
-}  // namespace
 
 RatePrior default_rate_prior() {
   return {{logit(0.001), logit(0.004), logit(0.009), logit(0.02), logit(0.05), logit(0.1), logit(0.2),
@@ -70,7 +70,7 @@ void TwoRateModel::make_grid(double failures) {
     rate_[i] = inverse_logit(u);
     log_rate_[i] = log_inverse_logit(u);
     log_pass_[i] = log_inverse_logit(-u);
-    log_prior_[i] = std::log(density_at(prior_, u));
+    log_prior_[i] = std::log(rate_density(prior_, u));
   }
   log_prior_ -= log_sum(log_prior_);
   inactive_log_pass_.clear();

@@ -22,6 +22,9 @@ struct RatePrior {
 /// it.
 RatePrior default_rate_prior();
 
+/// The density at `logit`, relative.
+double rate_density(const RatePrior& prior, double logit);
+
 /// One value of rho.
 struct RatioCell {
   double ratio = 0;   ///< in [0, 1)

@@ -1,0 +1,286 @@
+#include "bisect/engine_group.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "stats/log_math.h"
+#include "stats/two_rate_model.h"
+
+namespace flakebisect::bisect {
+
+namespace {
+
+// A background is there in one case of five, as for the other kinds.
+constexpr struct { double ratio, weight; } group_ratios[] = {{0.0, 0.8}, {0.04, 0.1}, {0.16, 0.1}};
+
+constexpr double least_absent = 1e-12;
+constexpr double light_in_prediction = 0.02;
+// Of more tests no groups are made: choosing a probe would take too long.
+constexpr std::size_t large_universe = 1500;
+
+/// Probabilities of how many of some tests are members, as far as it matters whether they are `least`.
+class Sizes {
+ public:
+  explicit Sizes(std::size_t least) : size_(least, 0.0) { size_[0] = 1; }
+  void add(double member) {
+    for (std::size_t k = size_.size() - 1; k > 0; --k) size_[k] += member * (size_[k - 1] - size_[k]);
+    size_[0] *= 1.0 - member;
+  }
+  /// That they are `least` or more.
+  double enough() const {
+    double below = 0;
+    for (const double one : size_) below += one;
+    return std::clamp(1.0 - below, 0.0, 1.0);
+  }
+  /// That a test which was added with probability `member` is one, now that they are known to be enough.
+  double marginal(double member) const {
+    if (member > 0.5) return std::max(member, std::min(1.0, member * (enough() + size_.back()) / enough()));
+    // The sizes of the others, which must be one fewer.
+    double others = 0, before = 0;
+    for (std::size_t k = 0; k + 1 < size_.size(); ++k) {
+      before = (size_[k] - member * before) / (1.0 - member);
+      others += before;
+    }
+    return std::clamp(member * (1.0 - others) / enough(), member, 1.0);
+  }
+
+ private:
+  std::vector<double> size_;
+};
+
+}  // namespace
+
+GroupPosterior::GroupPosterior(const Problem& problem, GroupForm form, std::size_t least, double expected)
+    : form_(form), least_(least), candidates_(problem.candidates.size()), place_(candidates_, -1) {
+  double weight = 0;
+  for (TestIndex i = 0; i < candidates_; ++i) {
+    if (problem.candidates[i].in_failing_run != (form == GroupForm::all_needed)) continue;
+    place_[i] = static_cast<std::int32_t>(universe_.size());
+    universe_.push_back(i);
+    weight += problem.candidates[i].weight;
+  }
+  if (universe_.size() > large_universe) universe_.clear();
+  if (empty()) return;
+  for (const TestIndex test : universe_)
+    prior_member_.push_back(std::min(0.5, expected * problem.candidates[test].weight / weight));
+  const stats::RatePrior prior = stats::default_rate_prior();
+  const double low = prior.logits.front();
+  const double high = prior.logits.back();
+  const auto points = static_cast<Eigen::Index>(std::ceil((high - low) / 0.15)) + 1;
+  grid_.resize(points);
+  Eigen::ArrayXd density(points);
+  for (Eigen::Index i = 0; i < points; ++i) {
+    const double u = low + (high - low) * static_cast<double>(i) / static_cast<double>(points - 1);
+    grid_[i] = stats::inverse_logit(u);
+    density[i] = stats::rate_density(prior, u);
+  }
+  density /= density.sum();
+  log_grid_ = grid_.log();
+  log_pass_ = (-grid_).log1p();
+  for (const auto& [ratio, share] : group_ratios) {
+    parts_.push_back({ratio, std::log(share), density, (-ratio * grid_).log1p(), prior_member_});
+  }
+}
+
+std::vector<std::uint32_t> GroupPosterior::quenchers(const std::vector<TestIndex>& ran) const {
+  std::vector<char> chosen(universe_.size(), form_ == GroupForm::all_needed ? 1 : 0);
+  for (const TestIndex test : ran)
+    if (place_[test] >= 0)
+      chosen[static_cast<std::size_t>(place_[test])] = form_ == GroupForm::all_needed ? 0 : 1;
+  std::vector<std::uint32_t> places;
+  for (std::uint32_t i = 0; i < chosen.size(); ++i)
+    if (chosen[i] != 0) places.push_back(i);
+  return places;
+}
+
+void GroupPosterior::learn(Part& part, const Run& run, bool scored) const {
+  // Sizes of the part of the group that left the run alone, and of the whole group.
+  std::vector<char> quenching(universe_.size(), 0);
+  for (const std::uint32_t place : run.quenchers) quenching[place] = 1;
+  Sizes others(least_), sizes(least_);
+  for (std::size_t i = 0; i < universe_.size(); ++i)
+    if (quenching[i] == 0) others.add(part.member[i]);
+  sizes = others;
+  double none = 1;
+  for (const std::uint32_t place : run.quenchers) {
+    sizes.add(part.member[place]);
+    none *= 1.0 - part.member[place];
+  }
+  const double enough = sizes.enough();
+  if (!(enough > least_absent)) return;
+  const double active = std::min(1.0, none * others.enough() / enough);
+
+  // The outcomes' probability at each rate, while no member interferes and when one does.
+  Eigen::ArrayXd in = run.failures * log_grid_ + run.passes * log_pass_;
+  Eigen::ArrayXd out = Eigen::ArrayXd::Zero(grid_.size());
+  if (part.ratio > 0)
+    out = run.failures * (log_grid_ + std::log(part.ratio)) + run.passes * part.log_pass;
+  else if (run.failures > 0)
+    out = stats::minus_infinity;
+  const double high = std::max(in.maxCoeff(), out.maxCoeff());
+  in = (in - high).exp();
+  out = (out - high).exp();
+  const double mean_in = (part.rate * in).sum();
+  const double mean_out = (part.rate * out).sum();
+  const Eigen::ArrayXd joint = part.rate * (active * in + (1.0 - active) * out);
+  const double both = joint.sum();
+  if (!(both > 1e-280)) {
+    if (scored) part.log_evidence = stats::minus_infinity;
+    return;
+  }
+  for (const std::uint32_t place : run.quenchers) {
+    // The odds change by how much likelier the outcome is with this member than without.
+    double& member = part.member[place];
+    const double without = std::max(1.0 - sizes.marginal(member), least_absent);
+    const double still_active = std::min(1.0, active / without);
+    const double odds = member / std::max(1.0 - member, least_absent) * mean_out /
+                        std::max(still_active * mean_in + (1.0 - still_active) * mean_out, 1e-280);
+    member = odds < 1e12 ? odds / (1.0 + odds) : 1.0 - least_absent;
+  }
+  if (!scored) return;
+  part.log_evidence += std::log(both) + high;
+  part.rate = joint / both;
+}
+
+void GroupPosterior::look_back(Part& part) const {
+  // What was learned from early runs, while rate and members were unknown, was learned badly: once more, from
+  // the rate that is known now. Failures first, because what they exclude sharpens what passes say.
+  part.member = prior_member_;
+  for (const bool failures : {true, false})
+    for (const Run& run : runs_)
+      if ((run.failures > 0) == failures) learn(part, run, false);
+}
+
+void GroupPosterior::add(const std::vector<TestIndex>& ran, bool failed, double weight) {
+  if (empty()) return;
+  const SubsetBits bits = to_bits(ran, candidates_);
+  const auto [found, is_new] = run_of_.try_emplace(bits, runs_.size());
+  if (is_new) {
+    runs_.push_back({quenchers(ran)});
+    quenched_ += static_cast<double>(runs_.back().quenchers.size());
+  }
+  Run& all = runs_[found->second];
+  (failed ? all.failures : all.passes) += weight;
+  Run one{all.quenchers};
+  (failed ? one.failures : one.passes) = weight;
+  for (Part& part : parts_)
+    if (part.log_evidence > stats::minus_infinity) learn(part, one, true);
+  ++seen_;
+  if (!failed && seen_ < look_back_at_) return;
+  look_back_at_ = seen_ + seen_ / 8 + 8;
+  for (Part& part : parts_)
+    if (part.log_evidence > stats::minus_infinity) look_back(part);
+}
+
+double GroupPosterior::log_marginal() const {
+  double sum = stats::minus_infinity;
+  for (const Part& part : parts_) sum = stats::log_add(sum, part.log_evidence);
+  return sum;
+}
+
+void GroupPosterior::predict(GroupWeights& weights) const {
+  weights.all_needed = form_ == GroupForm::all_needed;
+  weights.parts.clear();
+  weights.member = Eigen::ArrayXd::Zero(static_cast<Eigen::Index>(candidates_));
+  const double total = log_marginal();
+  double shares = 0;
+  std::vector<const Part*> kept;
+  for (const Part& part : parts_) {
+    Sizes sizes(least_);
+    for (const double p : part.member) sizes.add(p);
+    GroupWeights::Part made;
+    made.share = std::exp(part.log_evidence - total);
+    if (!(made.share > 0.01) || !(sizes.enough() > least_absent)) continue;
+    shares += made.share;
+    made.in = (part.rate * grid_).sum();
+    made.out = part.ratio * made.in;
+    made.log_absent = Eigen::ArrayXd::Zero(static_cast<Eigen::Index>(candidates_));
+    for (std::size_t i = 0; i < universe_.size(); ++i) {
+      const auto at = static_cast<Eigen::Index>(universe_[i]);
+      const double member = sizes.marginal(part.member[i]);
+      made.log_absent[at] = std::log(std::max(1.0 - member, least_absent));
+      made.log_none += made.log_absent[at];
+      weights.member[at] += made.share * member;
+    }
+    weights.parts.push_back(std::move(made));
+    kept.push_back(&part);
+  }
+  weights.in = weights.out = 0;
+  weights.likely.clear();
+  if (weights.parts.empty()) return;
+  weights.member /= shares;
+  for (GroupWeights::Part& part : weights.parts) {
+    part.share /= shares;
+    weights.in += part.share * part.in;
+    weights.out += part.share * part.out;
+  }
+  LikelyGroup likely{{}, 0, weights.in, weights.out};
+  for (const TestIndex test : universe_)
+    if (weights.member[static_cast<Eigen::Index>(test)] > 0.5) likely.tests.push_back(test);
+  if (likely.tests.size() < least_) return;
+  for (std::size_t k = 0; k < kept.size(); ++k) {
+    Sizes sizes(least_);
+    double probability = weights.parts[k].share;
+    for (std::size_t i = 0; i < universe_.size(); ++i) {
+      const double p = kept[k]->member[i];
+      sizes.add(p);
+      probability *= weights.member[static_cast<Eigen::Index>(universe_[i])] > 0.5 ? p : 1.0 - p;
+    }
+    likely.probability += std::min(weights.parts[k].share, probability / sizes.enough());
+  }
+  weights.likely.push_back(std::move(likely));
+}
+
+GroupPrediction::GroupPrediction(const GroupWeights& weights) : w_(weights) {
+  // Too light to matter: as if such groups never failed.
+  if (w_.weight < light_in_prediction) return;
+  for (const GroupWeights::Part& part : w_.parts) {
+    start_.push_back(w_.all_needed ? part.log_none : 0.0);
+    terms_.push_back(
+        {std::exp(part.log_none), part.share * w_.weight * part.out,
+         part.share * w_.weight * (part.in - part.out),
+         part.share * w_.weight * stats::binary_entropy(part.out),
+         part.share * w_.weight * (stats::binary_entropy(part.in) - stats::binary_entropy(part.out)), 1.0});
+  }
+  log_active_ = start_;
+  // Until a list is marked, a third of the groups is taken to be active.
+  for (Term& term : terms_) term.marked = std::exp(-1.0);
+}
+
+void GroupPrediction::include_in_terms(TestIndex test) {
+  for (std::size_t i = 0; i < log_active_.size(); ++i) {
+    const double one = w_.parts[i].log_absent[static_cast<Eigen::Index>(test)];
+    log_active_[i] += w_.all_needed ? -one : one;
+  }
+}
+
+void GroupPrediction::mark() {
+  for (std::size_t i = 0; i < terms_.size(); ++i) terms_[i].marked = std::exp(std::min(0.0, log_active_[i]));
+}
+
+GroupPrediction::Sums GroupPrediction::sums_of_terms() const {
+  Sums sums;
+  for (std::size_t i = 0; i < terms_.size(); ++i) {
+    const Term& term = terms_[i];
+    // No group is empty.
+    const double active =
+        term.none < 1 ? std::clamp((std::exp(log_active_[i]) - term.none) / (1.0 - term.none), 0.0, 1.0)
+                      : 0.0;
+    sums.fail += term.fail + active * term.fail_step;
+    sums.known += term.known + active * term.known_step;
+  }
+  return sums;
+}
+
+GroupPrediction::Sums GroupPrediction::slope_of_terms(TestIndex test) const {
+  Sums sums;
+  for (std::size_t i = 0; i < terms_.size(); ++i) {
+    const double one = w_.parts[i].log_absent[static_cast<Eigen::Index>(test)];
+    const double step = (w_.all_needed ? -one : one) * terms_[i].marked;
+    sums.fail += step * terms_[i].fail_step;
+    sums.known += step * terms_[i].known_step;
+  }
+  return sums;
+}
+
+}  // namespace flakebisect::bisect

@@ -1,0 +1,165 @@
+#include "bisect/engine_group.h"
+
+#include <algorithm>
+#include <catch2/catch.hpp>
+#include <cmath>
+
+#include "bisect/engine.h"
+#include "engine_harness.h"
+
+using namespace flakebisect::bisect;
+using namespace flakebisect::bisect::testing;
+
+namespace {
+
+Trial search(const Problem& problem, const Rate& rate, std::uint64_t seed) {
+  EngineOptions options;
+  options.seed = seed;
+  Engine engine(problem, options);
+  return run_trial(engine, problem, rate, seed, 3000);
+}
+
+Rate needs_all(std::set<TestIndex> members, double q, double r) {
+  return [=](const std::set<TestIndex>& ran) {
+    return std::includes(ran.begin(), ran.end(), members.begin(), members.end()) ? q : r;
+  };
+}
+
+std::vector<TestIndex> all_but(std::size_t tests, const std::set<TestIndex>& without) {
+  std::vector<TestIndex> list;
+  for (TestIndex i = 0; i < tests; ++i)
+    if (without.count(i) == 0) list.push_back(i);
+  return list;
+}
+
+}  // namespace
+
+TEST_CASE("a group: a failing list clears what it leaves out, a passing one accuses it") {
+  const Problem problem = make_problem(12);
+  GroupPosterior group(problem, GroupForm::all_needed, 3, 3);
+  REQUIRE_FALSE(group.empty());
+  GroupWeights weights;
+  group.add(all_but(12, {0, 1, 2, 3}), true, 1);
+  for (int i = 0; i < 6; ++i) group.add(all_but(12, {}), true, 1);
+  for (int i = 0; i < 6; ++i) group.add(all_but(12, {4, 5}), false, 1);
+  group.predict(weights);
+  // The part without a background holds nearly everything.
+  CHECK(weights.member[0] < 0.05);
+  CHECK(weights.member[4] > 0.3);
+  CHECK(weights.member[4] == Approx(weights.member[5]));
+  CHECK(weights.member[6] == Approx(weights.member[11]));
+  CHECK(weights.member[4] > 1.5 * weights.member[6]);
+  CHECK(weights.likely.empty());
+
+  GroupWeights after;
+  for (const TestIndex test : {4U, 6U, 7U})
+    for (int i = 0; i < 8; ++i) group.add(all_but(12, {test}), false, 1);
+  for (const TestIndex test : {5U, 8U, 9U, 10U, 11U}) group.add(all_but(12, {test}), true, 1);
+  group.predict(after);
+  REQUIRE(after.likely.size() == 1);
+  CHECK(after.likely.front().tests == std::vector<TestIndex>{4, 6, 7});
+  CHECK(after.likely.front().probability > 0.9);
+  CHECK(after.in > 0.7);
+}
+
+TEST_CASE("a group's outcomes are predicted by probabilities: over all outcomes they sum to one") {
+  const Problem problem = make_problem(6);
+  const std::vector<std::vector<TestIndex>> lists = {{0, 1, 2, 3, 4, 5}, {0, 1, 2}, {}, {1, 2, 3, 4}};
+  // Where no size is excluded the evidence is a product of predictions.
+  double sum = 0;
+  for (unsigned outcomes = 0; outcomes < 16; ++outcomes) {
+    GroupPosterior any(problem, GroupForm::all_needed, 1, 3);
+    for (unsigned i = 0; i < 4; ++i) any.add(lists[i], ((outcomes >> i) & 1U) != 0, 1);
+    sum += std::exp(any.log_marginal());
+  }
+  // The restriction to one member or more is granted afterwards and approximately.
+  CHECK(sum == Approx(1.0).epsilon(0.05));
+}
+
+TEST_CASE("a group's prediction for a growing list agrees with the list made at once") {
+  Problem problem = make_problem(8);
+  for (const TestIndex test : {1U, 5U, 6U}) problem.candidates[test].in_failing_run = false;
+  for (const GroupForm form : {GroupForm::all_needed, GroupForm::one_is_enough}) {
+    GroupPosterior group(problem, form, 2, 2);
+    group.add({0, 2, 3}, true, 1);
+    group.add({0, 1, 4, 5}, false, 1);
+    GroupWeights weights;
+    group.predict(weights);
+    weights.weight = 0.5;
+    GroupPrediction prediction(weights);
+    prediction.restart();
+    const double alone = prediction.sums().fail;
+    for (const TestIndex test : {0U, 2U, 3U, 4U, 7U}) prediction.include(test);
+    const double listed = prediction.sums().fail;
+    for (const TestIndex test : {1U, 5U, 6U}) prediction.include(test);
+    const double everything = prediction.sums().fail;
+    if (form == GroupForm::all_needed) {
+      CHECK(alone < 0.1 * listed);
+      CHECK(everything == Approx(listed));
+      CHECK(listed == Approx(0.5 * weights.in));
+    } else {
+      CHECK(alone == Approx(0.5 * weights.in));
+      CHECK(listed == Approx(alone));
+      CHECK(everything < 0.3 * alone);
+    }
+    prediction.mark();
+    CHECK(std::isfinite(prediction.slope(0).fail));
+    CHECK(prediction.sums().known >= 0);
+  }
+}
+
+TEST_CASE("a group stays finite through certainty and contradiction") {
+  const Problem problem = make_problem(5);
+  GroupPosterior group(problem, GroupForm::all_needed, 3, 3);
+  for (int i = 0; i < 3000; ++i) group.add({0, 1, 2, 3, 4}, true, 1);
+  for (int i = 0; i < 3000; ++i) group.add({0, 1, 2, 3}, false, 1);
+  for (int i = 0; i < 30; ++i) group.add({}, true, 0.5);
+  GroupWeights weights;
+  CHECK_FALSE(std::isnan(group.log_marginal()));
+  group.predict(weights);
+  CHECK(weights.member.isFinite().all());
+
+  GroupPosterior none(make_problem(2), GroupForm::all_needed, 3, 3);
+  CHECK(none.empty());
+  none.add({0, 1}, true, 1);
+}
+
+TEST_CASE("three tests that are needed together are found by shrinking a failing list") {
+  const Problem problem = make_problem(40);
+  // At 95 % confidence one search in twenty may be wrong.
+  int right = 0;
+  for (std::uint64_t seed = 1; seed <= 6; ++seed) {
+    const Trial trial = search(problem, needs_all({6, 17, 33}, 0.6, 0), seed);
+    right += trial.done && trial.verdict.confirmed && trial.verdict.kind == Kind::polluter_set &&
+                     trial.verdict.tests == std::vector<TestIndex>{6, 17, 33}
+                 ? 1
+                 : 0;
+  }
+  CHECK(right >= 5);
+}
+
+TEST_CASE("four tests that are needed together, always failing with them") {
+  const Problem problem = make_problem(30);
+  const Trial trial = search(problem, needs_all({2, 9, 15, 28}, 1, 0), 3);
+  REQUIRE(trial.done);
+  CHECK(trial.verdict.kind == Kind::polluter_set);
+  CHECK(trial.verdict.tests == std::vector<TestIndex>{2, 9, 15, 28});
+}
+
+TEST_CASE("three state-setters, each enough: one of them is named") {
+  Problem problem = make_problem(60);
+  for (TestIndex test = 20; test < 40; ++test) problem.candidates[test].in_failing_run = false;
+  for (std::uint64_t seed = 1; seed <= 2; ++seed) {
+    const Trial trial = search(
+        problem,
+        [](const std::set<TestIndex>& ran) {
+          return ran.count(22) + ran.count(30) + ran.count(37) > 0 ? 0.0 : 0.4;
+        },
+        seed);
+    REQUIRE(trial.done);
+    CHECK(trial.verdict.kind == Kind::brittle);
+    REQUIRE(trial.verdict.tests.size() == 1);
+    const TestIndex named = trial.verdict.tests.front();
+    CHECK((named == 22 || named == 30 || named == 37));
+  }
+}
