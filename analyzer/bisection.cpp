@@ -74,10 +74,12 @@ double reserve_seconds(double budget) {
   return std::min({5.0, std::max(0.8, 0.1 * budget), 0.5 * budget});
 }
 
-/// Processor time for the forecast; less after a signal, whose sender will not wait for long.
-double forecast_limit_seconds(const BisectOptions& options, LoopEnd end) {
+/// Processor time for the forecast, after a search that took `spent` seconds: little after a short one, and
+/// after a signal, whose sender will not wait for long.
+double forecast_limit_seconds(const BisectOptions& options, LoopEnd end, double spent) {
   if (end == LoopEnd::stopped) return 0.5;
-  return options.budget_seconds ? std::min(2.0, 0.4 * reserve_seconds(*options.budget_seconds)) : 2.0;
+  const double limit = std::clamp(spent / 2, 0.5, 2.0);
+  return options.budget_seconds ? std::min(limit, 0.4 * reserve_seconds(*options.budget_seconds)) : limit;
 }
 
 /// Decides whether a failure is the one to explain.
@@ -492,9 +494,9 @@ SearchEnd search(Bisection& bisection, const std::optional<Turn>& turn) {
     input.seen = evidence_of(bisection);
     input.jobs = bisection.one_at_a_time ? 1 : bisection.runners.size();
     input.seed = options.seed;
-    report.forecast = make_forecast(
-        input, std::chrono::duration<double>(std::chrono::steady_clock::now() - bisection.began).count(),
-        forecast_limit_seconds(options, loop.end));
+    const double spent =
+        std::chrono::duration<double>(std::chrono::steady_clock::now() - bisection.began).count();
+    report.forecast = make_forecast(input, spent, forecast_limit_seconds(options, loop.end, spent));
     if (report.forecast) report.verdict.abstains += " " + forecast_words(*report.forecast);
   }
   report.cost = {gathered.probes, gathered.voids, gathered.test_seconds, loop.status.elapsed_seconds};

@@ -38,7 +38,7 @@ constexpr std::size_t most_runs = 200;
 constexpr double least_share_seconds = 2;
 
 /// What became of a victim.
-struct Outcome {
+struct VictimOutcome {
   CampaignVictim victim;
   int status = exit_internal_error;
   std::string error;         ///< why it could not be tried; empty where it could
@@ -122,7 +122,8 @@ std::vector<CampaignVictim> flaky_tests(const Repository& repository) {
 }
 
 /// Runs a command, and turns what it throws about this victim into its error.
-int attempt(Outcome& outcome, const std::function<int(const Arguments&)>& command, const Arguments& words) {
+int attempt(VictimOutcome& outcome, const std::function<int(const Arguments&)>& command,
+            const Arguments& words) {
   try {
     return command(words);
   } catch (const InputError& error) {
@@ -134,7 +135,7 @@ int attempt(Outcome& outcome, const std::function<int(const Arguments&)>& comman
   }
 }
 
-std::string verdict_words(const Outcome& outcome) {
+std::string verdict_words(const VictimOutcome& outcome) {
   if (!outcome.error.empty())
     return "could not be tried: " + outcome.error.substr(0, outcome.error.find('\n'));
   if (!outcome.report.is_object()) return "no report";
@@ -144,7 +145,7 @@ std::string verdict_words(const Outcome& outcome) {
   return words;
 }
 
-json summary_json(const std::vector<Outcome>& outcomes, const std::string& file) {
+json summary_json(const std::vector<VictimOutcome>& outcomes, const std::string& file) {
   json victims = json::array();
   for (const auto& outcome : outcomes) {
     victims.push_back({{"victim", outcome.victim.id},
@@ -158,7 +159,7 @@ json summary_json(const std::vector<Outcome>& outcomes, const std::string& file)
   return {{"schema", "flakebisect/campaign/1"}, {"sessions", file}, {"victims", victims}};
 }
 
-std::string summary_text(const std::vector<Outcome>& outcomes) {
+std::string summary_text(const std::vector<VictimOutcome>& outcomes) {
   std::string text =
       fmt::format("\nSummary of {} victim{}\n", outcomes.size(), outcomes.size() == 1 ? "" : "s");
   for (const auto& outcome : outcomes) {
@@ -169,7 +170,7 @@ std::string summary_text(const std::vector<Outcome>& outcomes) {
   return text;
 }
 
-int overall(const std::vector<Outcome>& outcomes) {
+int overall(const std::vector<VictimOutcome>& outcomes) {
   int worst = exit_ok;
   for (const auto& outcome : outcomes) {
     // Of what is left open, the one that more time may still answer counts first.
@@ -262,7 +263,7 @@ class Campaign {
     return sessions.empty() ? 0 : sessions.back().id;
   }
 
-  void read_report(Outcome& outcome) const {
+  void read_report(VictimOutcome& outcome) const {
     if (outcome.session == 0) return;
     SessionStore store(file_);
     const auto info = store.find(outcome.session);
@@ -315,7 +316,7 @@ class Campaign {
   const BisectOptions& options_;
   std::string file_;
   Arguments common_;
-  std::vector<Outcome> outcomes_;
+  std::vector<VictimOutcome> outcomes_;
   std::set<std::size_t> tried_;
   std::shared_ptr<SharedRuns> shared_ = std::make_shared<SharedRuns>();
   std::chrono::steady_clock::time_point began_ = std::chrono::steady_clock::now();

@@ -137,9 +137,9 @@ void write_arms(Writer& out, const std::vector<ReportArm>& arms) {
     tests_width = std::max(tests_width, columns(arm_words(arm)));
   }
   out.heading("Evidence");
-  const auto pad = [](const std::string& text, std::size_t width) {
+  const auto pad = [](const std::string& text, std::size_t to) {
     const auto taken = columns(text);
-    return text + std::string(width > taken ? width - taken : 0, ' ');
+    return text + std::string(to > taken ? to - taken : 0, ' ');
   };
   out.line(fmt::format("  {}  {}  {:>5}  {:>8}  {:>6}  {}", pad("arm", name_width),
                        pad("what ran", tests_width), "runs", "failures", "rate", "95 % interval"));

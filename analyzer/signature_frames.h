@@ -24,6 +24,9 @@ struct ParsedFailure {
                                            ///< frames innermost last
 };
 
+/// A letter or digit of any language (as UTF-8), or '_'.
+bool is_word(char c);
+
 /// The text in lines, without their ends.
 std::vector<std::string_view> split_lines(std::string_view text);
 

@@ -4,6 +4,7 @@
 #include <cctype>
 
 #include "analyzer/signature.h"
+#include "analyzer/signature_frames.h"
 
 namespace flakebisect::analyzer {
 
@@ -14,10 +15,6 @@ bool is_digit(char c) {
 }
 bool is_hex(char c) {
   return std::isxdigit(static_cast<unsigned char>(c)) != 0;
-}
-bool is_word(char c) {
-  return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_' ||
-         static_cast<unsigned char>(c) >= 0x80;
 }
 
 std::size_t run_length(std::string_view text, bool (*wanted)(char)) {

@@ -78,6 +78,11 @@ std::vector<std::string> ids_of(const std::vector<TestSeen>& tests);
 /// "a, b, c", or "nothing".
 std::string comma_list(const std::vector<std::string>& texts);
 
+/// Throws CheckFailed where what a requirement asks for does not hold.
+inline void expect(bool holds, const std::string& why) {
+  if (!holds) throw CheckFailed{why};
+}
+
 /// One requirement. `check` returns where it holds, and throws CheckFailed or CheckNotOffered.
 struct Check {
   const char* id;

@@ -13,10 +13,6 @@ namespace {
 
 using Texts = std::vector<std::string>;
 
-void expect(bool holds, const std::string& why) {
-  if (!holds) throw CheckFailed{why};
-}
-
 void expect_refused(CheckContext& context, const RunMessage& run, CheckSession& session) {
   session.send(run);
   std::size_t done = 0;

@@ -16,10 +16,6 @@ using Texts = std::vector<std::string>;
 /// A test id that no suite has.
 const char* const kUnknownTest = "flakebisect.check_server.no_such_test";
 
-void expect(bool holds, const std::string& why) {
-  if (!holds) throw CheckFailed{why};
-}
-
 void hello_answer(CheckContext& context) {
   CheckSession& session = context.another();
   const HelloMessage hello = session.greet(kRpcMinVersion, kRpcMaxVersion);

@@ -12,7 +12,6 @@ namespace flakebisect::bisect {
 namespace {
 
 // Below this a test's duration is not worth telling apart from none: it keeps information per second finite.
-constexpr double least_seconds = 1e-3;
 // Where probes are counted, seconds break ties only.
 constexpr double second_in_probes = 1e-5;
 // A failure of the victim alone saves the search among the tests, which the information about the answer does

@@ -17,6 +17,9 @@ struct Choice {
   double fail_probability = 0;    ///< predicted
 };
 
+/// Nothing is taken to cost less.
+inline constexpr double least_seconds = 1e-3;
+
 /// Expected seconds of a probe of `subset`; above 0.
 double probe_seconds(const Problem& problem, const std::vector<TestIndex>& subset);
 

@@ -9,8 +9,6 @@ namespace flakebisect::bisect {
 
 namespace {
 
-constexpr double least_seconds = 1e-3;
-
 /// `tests`, the weightiest for each second first.
 void sort_by_worth(std::vector<TestIndex>& tests, const Eigen::ArrayXd& weight, const Problem& problem,
                    bool count_probes) {

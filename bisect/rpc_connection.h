@@ -16,6 +16,12 @@
 
 namespace flakebisect::bisect {
 
+/// `seconds` on the clock; capped, so that a limit of years does not overflow it.
+inline std::chrono::steady_clock::duration duration_of(double seconds) {
+  return std::chrono::duration_cast<std::chrono::steady_clock::duration>(
+      std::chrono::duration<double>(seconds < 1e8 ? seconds : 1e8));
+}
+
 struct ConnectionOptions {
   std::string command;                                           ///< for /bin/sh
   std::string directory;                                         ///< to run it in; empty: ours

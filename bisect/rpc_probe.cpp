@@ -17,11 +17,6 @@ constexpr unsigned kMostQuestions = 3;
 
 using Clock = std::chrono::steady_clock;
 
-Clock::duration duration_of(double seconds) {
-  // Capped: a limit of years must not overflow the clock.
-  return std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(std::min(seconds, 1e8)));
-}
-
 double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }

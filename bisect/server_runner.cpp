@@ -21,10 +21,6 @@ using Clock = std::chrono::steady_clock;
 /// Between SIGTERM and SIGKILL for a server that is stuck or at fault.
 constexpr double kEndGraceSeconds = 0.5;
 
-Clock::duration duration_of(double seconds) {
-  return std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(std::min(seconds, 1e8)));
-}
-
 /// A name for a warm server that no other server has, also not one of an earlier process whose observations
 /// are stored: the time in nanoseconds, which fits SQLite's signed integers. Two servers of one process are
 /// kept apart by the running number, two processes by their ids.

@@ -232,4 +232,10 @@ std::string golden(const std::string& name, const std::string& rendered) {
               : "(there is no " + path + ": run the tests once with UPDATE_GOLDEN=1 and read the file)";
 }
 
+std::size_t count(const std::string& text, const std::string& part) {
+  std::size_t found = 0;
+  for (auto at = text.find(part); at != std::string::npos; at = text.find(part, at + part.size())) ++found;
+  return found;
+}
+
 }  // namespace report_samples

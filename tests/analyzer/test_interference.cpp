@@ -16,17 +16,12 @@
 #include "stats/rng.h"
 
 using namespace flakebisect::analyzer;
+using report_samples::count;
 
 namespace {
 
 KnownInterference pollutes(const std::string& from, const std::string& to, double probability = 0.9) {
   return {from, to, InterferenceKind::pollutes, probability, false};
-}
-
-std::size_t count(const std::string& text, const std::string& part) {
-  std::size_t found = 0;
-  for (auto at = text.find(part); at != std::string::npos; at = text.find(part, at + 1)) ++found;
-  return found;
 }
 
 }  // namespace

@@ -6,18 +6,13 @@
 
 using namespace flakebisect::analyzer;
 using flakebisect::bisect::Kind;
+using report_samples::count;
 
 namespace {
 
 const std::vector<std::pair<std::string, std::string>> file_endings = {
     {"markdown", ".md"},     {"jira", ".jira"},   {"dot", ".dot"},  {"github", ".github"},
     {"junit", ".junit.xml"}, {"sarif", ".sarif"}, {"html", ".html"}};
-
-std::size_t count(const std::string& text, const std::string& part) {
-  std::size_t found = 0;
-  for (auto at = text.find(part); at != std::string::npos; at = text.find(part, at + part.size())) ++found;
-  return found;
-}
 
 std::vector<std::string> lines_of(const std::string& text) {
   std::vector<std::string> lines;

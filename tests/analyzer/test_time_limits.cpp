@@ -7,14 +7,14 @@ using analyzer::time_limits;
 
 namespace {
 
-analyzer::BisectCase case_of(double quick, double slow, double victim) {
+analyzer::BisectCase case_of(double quick, double slow, double own) {
   analyzer::BisectCase facts;
   facts.victim = "victim";
   facts.candidates = {"quick", "slow", "unknown"};
   facts.candidate_facts = {{quick, true, 1}, {slow, true, 1}, {0, true, 1}};
   facts.longest_seconds = {quick, slow, 0};
-  facts.victim_seconds = victim;
-  facts.victim_longest_seconds = victim;
+  facts.victim_seconds = own;
+  facts.victim_longest_seconds = own;
   return facts;
 }
 

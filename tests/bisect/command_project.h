@@ -95,4 +95,11 @@ inline bool lives(pid_t pid) {
   return kill(pid, 0) == 0;
 }
 
+/// Of this process.
+inline std::size_t open_descriptors() {
+  std::size_t count = 0;
+  for ([[maybe_unused]] const auto& entry : fs::directory_iterator("/proc/self/fd")) ++count;
+  return count;
+}
+
 }  // namespace flakebisect::bisect::testing

@@ -12,11 +12,14 @@
 
 #include "bisect/child_process.h"
 #include "bisect/runner.h"
+#include "command_project.h"
 
 using flakebisect::bisect::CannotRun;
 using flakebisect::bisect::ChildOptions;
 using flakebisect::bisect::ChildProcess;
 using flakebisect::bisect::describe_wait_status;
+using flakebisect::bisect::testing::lives;
+using flakebisect::bisect::testing::open_descriptors;
 
 namespace {
 
@@ -35,22 +38,12 @@ void read_until(ChildProcess& child, std::string& out, std::string& err, Conditi
   while (!condition()) REQUIRE(child.wait(patience_seconds, out, err));
 }
 
-std::string run(const std::string& command) {
+std::string output_of(const std::string& command) {
   ChildProcess child(shell(command));
   std::string out;
   std::string err;
   read_until(child, out, err, [&] { return !child.out_open() && child.exited(); });
   return out;
-}
-
-std::size_t open_descriptors() {
-  std::size_t count = 0;
-  for ([[maybe_unused]] const auto& entry : std::filesystem::directory_iterator("/proc/self/fd")) ++count;
-  return count;
-}
-
-bool lives(pid_t pid) {
-  return kill(pid, 0) == 0;
 }
 
 }  // namespace
@@ -75,7 +68,7 @@ TEST_CASE("a command that kills itself is told by its signal") {
 }
 
 TEST_CASE("standard input is /dev/null, or a pipe that carries more than a pipe holds") {
-  CHECK(run("cat; echo end") == "end\n");
+  CHECK(output_of("cat; echo end") == "end\n");
   auto options = shell("wc -c");
   options.with_input = true;
   ChildProcess child(options);
@@ -124,7 +117,7 @@ TEST_CASE("a directory that is not there is an error with a reason") {
 TEST_CASE("SIGPIPE and blocked signals are not handed down") {
   std::signal(SIGPIPE, SIG_IGN);
   // Bit 12 (value 0x1000) of SigIgn is SIGPIPE.
-  const auto text = run("grep SigIgn /proc/self/status");
+  const auto text = output_of("grep SigIgn /proc/self/status");
   const auto mask = std::stoull(text.substr(text.find('\t') + 1), nullptr, 16);
   CHECK((mask & 0x1000U) == 0);
 }
@@ -174,9 +167,9 @@ TEST_CASE("a full pipe nobody reads does not keep a command alive, and endless o
 }
 
 TEST_CASE("descriptors and processes stay even over many commands") {
-  run("true");
+  output_of("true");
   const auto before = open_descriptors();
-  for (int i = 0; i < 50; ++i) run("echo x; (setsid true &)");
+  for (int i = 0; i < 50; ++i) output_of("echo x; (setsid true &)");
   CHECK(open_descriptors() == before);
   CHECK(waitpid(-1, nullptr, WNOHANG) == -1);  // no child, zombies included
 }
@@ -184,7 +177,7 @@ TEST_CASE("descriptors and processes stay even over many commands") {
 TEST_CASE("commands see no descriptor of ours but the standard ones") {
   ChildProcess other(shell("sleep 1000"));
   const int kept = open("/dev/null", O_RDONLY | O_CLOEXEC);
-  CHECK(run("exec ls /proc/self/fd") == "0\n1\n2\n3\n");  // 3: the folder that ls itself reads
+  CHECK(output_of("exec ls /proc/self/fd") == "0\n1\n2\n3\n");  // 3: the folder that ls itself reads
   close(kept);
 }
 

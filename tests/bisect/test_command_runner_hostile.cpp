@@ -58,12 +58,6 @@ struct HostileProject : Project {
   pid_t daemon_pid() const { return static_cast<pid_t>(std::atol(read("daemon_pid").c_str())); }
 };
 
-std::size_t open_descriptors() {
-  std::size_t count = 0;
-  for ([[maybe_unused]] const auto& entry : fs::directory_iterator("/proc/self/fd")) ++count;
-  return count;
-}
-
 }  // namespace
 
 TEST_CASE("a victim that takes its process with it failed") {

@@ -71,7 +71,9 @@ NASTY = {"test_nasty.py": """
                     time.sleep(1000)
                 os._exit(0)
             os.wait()
-            while not os.path.exists(os.path.join(HERE, "daemon")): time.sleep(0.001)
+            # Opening makes the file, closing writes it: an empty one is not yet a note.
+            path = os.path.join(HERE, "daemon")
+            while not (os.path.exists(path) and os.path.getsize(path)): time.sleep(0.001)
         def test_leaves_a_child(self): note("left", subprocess.Popen(["sleep", "1000"]).pid)
         def test_patches(self):
             for name in ("os.write", "os.getpid", "os.fstat", "time.time_ns", "zlib.crc32", "json.dumps"):

@@ -64,6 +64,7 @@ Run = collections.namedtuple("Run", "number incarnation ran outcome")
 
 class SurvivalProject(unittest.TestCase):
     maxDiff = None
+    ONE_IN = 4  # so often the polluter bites; where the search is not the matter, more often
 
     def setUp(self):
         folder = tempfile.TemporaryDirectory(prefix="flakebisect-survival-")
@@ -88,7 +89,8 @@ class SurvivalProject(unittest.TestCase):
             "test_list_option=--list\n")
 
     def environment(self, incarnation=0, **more):
-        return {**os.environ, "NO_COLOR": "1", "TMPDIR": str(self.tmp), "INCARNATION": str(incarnation), **more}
+        return {**os.environ, "NO_COLOR": "1", "TMPDIR": str(self.tmp), "INCARNATION": str(incarnation),
+                "ONE_IN": str(self.ONE_IN), **more}
 
     def start(self, *words, incarnation=0, prefix=(), **more):
         return subprocess.Popen([*prefix, PROGRAM, *words], cwd=self.folder, stdin=subprocess.DEVNULL, text=True,

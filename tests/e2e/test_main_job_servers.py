@@ -116,7 +116,7 @@ class StestrProject(MainJobCase):
         "tests/__init__.py": "",
         "tests/shop.py": DICE,
         "tests/test_many.py": unittest_case(
-            "Many", HARMLESS, '        if shop.bites(): shop.STATE["currency"] = "CHF"'),
+            "Many", 20, '        if shop.bites(): shop.STATE["currency"] = "CHF"'),
         "tests/test_orders.py": unittest_case(
             "Orders", 10, '        self.assertEqual(shop.STATE["currency"], "EUR")'),
         ".stestr.conf": "[DEFAULT]\ntest_path=./tests\ntop_dir=./\n",

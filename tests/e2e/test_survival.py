@@ -136,6 +136,8 @@ class FullDiskTest(SurvivalProject):
 
 
 class SecondProcessTest(SurvivalProject):
+    ONE_IN = 2
+
     def test_the_second_is_told_who_holds_it(self):
         process = self.start("--run-id", "7", *LONG, incarnation=1)
         try:
@@ -169,6 +171,8 @@ class SecondProcessTest(SurvivalProject):
 
 
 class ChangedProjectTest(SurvivalProject):
+    ONE_IN = 2
+
     def setUp(self):
         super().setUp()
         ran = self.run_program("--run-id", "7", "--max-probes", "3", *LONG)
@@ -203,6 +207,8 @@ class ChangedProjectTest(SurvivalProject):
 
 
 class SessionsCommandTest(SurvivalProject):
+    ONE_IN = 2
+
     def test_list_show_export_delete(self):
         for seed in ("1", "2"):
             self.assertEqual(self.run_program("--run-id", "7", "--seed", seed).returncode, 0)

@@ -9,6 +9,7 @@
 #include <sstream>
 #include <stdexcept>
 
+#include "repo_reader/subunit_encoder.h"
 #include "repo_reader/utf8.h"
 
 namespace fixture {
@@ -191,6 +192,19 @@ json fold(std::string_view bytes, rr::Version version) {
   rr::StreamFolder folder(visitor);
   rr::decode_stream(bytes, folder, {.version = version, .details = true});
   folder.finish();
+  return out;
+}
+
+std::string packet(std::string_view id, rr::Status status, std::optional<std::int64_t> micros,
+                   std::string_view tag) {
+  rr::Event event;
+  event.test_id = id;
+  event.status = status;
+  if (micros) event.timestamp = rr::Timestamp{*micros};
+  const std::string_view tags[] = {tag};
+  if (!tag.empty()) event.tags = tags;
+  std::string out;
+  rr::encode_event(event, out);
   return out;
 }
 

@@ -2,8 +2,11 @@
 
 /// The streams in tests/data/subunit with what the reference decoder makes of them.
 
+#include <cstdint>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "repo_reader/stream_decoder.h"
@@ -36,6 +39,10 @@ Decoded decode(std::string_view bytes, rr::Version version, std::size_t piece = 
 
 /// Folds a stream; rendered as the member "tests" of expected.json.
 nlohmann::json fold(std::string_view bytes, rr::Version version);
+
+/// One packet of v2.
+std::string packet(std::string_view id, rr::Status status, std::optional<std::int64_t> micros = std::nullopt,
+                   std::string_view tag = "");
 
 /// Bytes as expected.json has them.
 nlohmann::json render_bytes(std::string_view bytes);

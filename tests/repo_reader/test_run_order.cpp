@@ -9,6 +9,7 @@
 /// What each worker executed, in which order.
 
 namespace rr = flakebisect::repo_reader;
+using fixture::packet;
 
 namespace {
 
@@ -45,19 +46,6 @@ std::vector<std::string> lists(std::string_view stream) {
 }
 
 using Lists = std::vector<std::string>;
-
-std::string packet(std::string_view id, rr::Status status, std::optional<std::int64_t> micros = std::nullopt,
-                   std::string_view tag = "") {
-  rr::Event event;
-  event.test_id = id;
-  event.status = status;
-  if (micros) event.timestamp = rr::Timestamp{*micros};
-  const std::string_view tags[] = {tag};
-  if (!tag.empty()) event.tags = tags;
-  std::string out;
-  rr::encode_event(event, out);
-  return out;
-}
 
 }  // namespace
 

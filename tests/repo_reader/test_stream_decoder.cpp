@@ -1,9 +1,10 @@
 #include <catch2/catch.hpp>
 
+#include "fixture.h"
 #include "repo_reader/stream_decoder.h"
-#include "repo_reader/subunit_encoder.h"
 
 namespace rr = flakebisect::repo_reader;
+using fixture::packet;
 
 namespace {
 
@@ -16,15 +17,6 @@ std::string summary(std::string_view stream, rr::Version version = rr::Version::
     out += ";";
   });
   rr::decode_stream(stream, sink, {.version = version, .details = true});
-  return out;
-}
-
-std::string packet(std::string_view id, rr::Status status) {
-  rr::Event event;
-  event.test_id = id;
-  event.status = status;
-  std::string out;
-  rr::encode_event(event, out);
   return out;
 }
 
