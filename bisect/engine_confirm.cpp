@@ -37,7 +37,10 @@ bool Engine::State::outweighs_other_kinds(const Answer& answer) {
 }
 
 double evidence_needed(std::size_t answer, std::size_t other) {
-  return answer == level_self && other == level_polluter ? 40 : 20;
+  if (answer == level_self && other == level_polluter) return 40;
+  // Several polluters, each enough, fail the more often the more runs, as a leak does.
+  if (answer == level_cumulative && other == level_polluter) return 200;
+  return 20;
 }
 
 bool Engine::State::settled() {

@@ -13,7 +13,6 @@ namespace {
 // A background is there in one case of five, as for the other kinds.
 constexpr struct { double ratio, weight; } group_ratios[] = {{0.0, 0.8}, {0.04, 0.1}, {0.16, 0.1}};
 
-constexpr double least_absent = 1e-12;
 constexpr double light_in_prediction = 0.02;
 // Of more tests no groups are made: choosing a probe would take too long.
 constexpr std::size_t large_universe = 1500;

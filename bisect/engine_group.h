@@ -22,6 +22,9 @@ enum class GroupForm : std::uint8_t {
   one_is_enough,  ///< state-setters: when it runs
 };
 
+/// No test is taken to be a member for certain.
+inline constexpr double least_absent = 1e-12;
+
 class GroupPosterior {
  public:
   /// Of the problem's listed candidates (all_needed) or of its unlisted ones (one_is_enough). `least`:

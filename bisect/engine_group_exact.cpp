@@ -15,7 +15,6 @@ namespace {
 
 // Prior of the sizes, from the least on.
 constexpr double size_share[] = {0.66, 0.24, 0.08, 0.02};
-constexpr double least_absent = 1e-12;
 
 double log_choose(std::size_t n, std::size_t k) {
   return std::lgamma(static_cast<double>(n) + 1) - std::lgamma(static_cast<double>(k) + 1) -

@@ -59,6 +59,14 @@ inline Trial run_trial(Engine& engine, const Problem& problem, const Rate& rate,
   return trial;
 }
 
+/// A whole search with default options.
+inline Trial search(const Problem& problem, const Rate& rate, std::uint64_t seed) {
+  EngineOptions options;
+  options.seed = seed;
+  Engine engine(problem, options);
+  return run_trial(engine, problem, rate, seed, 5000);
+}
+
 inline Rate self_rate(double q) {
   return [q](const std::set<TestIndex>&) { return q; };
 }

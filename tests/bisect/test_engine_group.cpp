@@ -12,13 +12,6 @@ using namespace flakebisect::bisect::testing;
 
 namespace {
 
-Trial search(const Problem& problem, const Rate& rate, std::uint64_t seed) {
-  EngineOptions options;
-  options.seed = seed;
-  Engine engine(problem, options);
-  return run_trial(engine, problem, rate, seed, 3000);
-}
-
 Rate needs_all(std::set<TestIndex> members, double q, double r) {
   return [=](const std::set<TestIndex>& ran) {
     return std::includes(ran.begin(), ran.end(), members.begin(), members.end()) ? q : r;

@@ -6,17 +6,6 @@
 using namespace flakebisect::bisect;
 using namespace flakebisect::bisect::testing;
 
-namespace {
-
-Trial search(const Problem& problem, const Rate& rate, std::uint64_t seed) {
-  EngineOptions options;
-  options.seed = seed;
-  Engine engine(problem, options);
-  return run_trial(engine, problem, rate, seed, 5000);
-}
-
-}  // namespace
-
 TEST_CASE("two tests that are needed together") {
   const Problem problem = make_problem(60);
   for (std::uint64_t seed = 1; seed <= 3; ++seed) {
