@@ -5,9 +5,9 @@
 #include <unordered_map>
 #include <unordered_set>
 
+#include "analyzer/failure_match.h"
 #include "analyzer/overlap.h"
 #include "analyzer/pattern.h"
-#include "analyzer/signature.h"
 #include "repo_reader/input_error.h"
 
 namespace flakebisect::analyzer {
@@ -72,25 +72,18 @@ std::vector<Neighbour> neighbours(const TestRun& run, const std::string& own_tag
 /// Whether the victim failed in this run in the way to explain; nothing where the run says nothing on it.
 class Judge {
  public:
-  Judge(const BisectCase& facts, const BisectOptions& options) : victim_(facts.victim) {
-    if (options.match) pattern_.emplace(*options.match);
-    if (!facts.traceback.empty()) expected_ = failure_signature(facts.traceback, facts.victim);
-  }
+  Judge(const BisectCase& facts, const BisectOptions& options) : match_(facts, options.match) {}
 
   std::optional<bool> failed(const Repository& repository, RunId id, const ExecutedTest& test) const {
     if (test.status == Status::success || test.status == Status::xfail) return false;
     if (test.status != Status::fail || test.unfinished) return std::nullopt;
     const auto traceback = repo_reader::failure_text(repository.read_details(id, test));
-    if (pattern_) return pattern_->found_in(traceback) ? std::optional(true) : std::nullopt;
-    if (!expected_) return std::nullopt;
-    return same_failure(failure_signature(traceback, victim_), *expected_) ? std::optional(true)
-                                                                           : std::nullopt;
+    const bool same = match_.same(traceback, match_.signature(traceback)).value_or(false);
+    return same ? std::optional(true) : std::nullopt;
   }
 
  private:
-  std::string victim_;
-  std::optional<Pattern> pattern_;
-  std::optional<Signature> expected_;
+  FailureMatch match_;
 };
 
 void count_history(OverlapCounts& counts, const Repository& repository, RunId explained,

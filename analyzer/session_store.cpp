@@ -53,10 +53,6 @@ constexpr std::array<const char*, schema_version> migrations = {R"sql(
   ALTER TABLE observation ADD COLUMN version TEXT NOT NULL DEFAULT '';
 )sql"};
 
-double now_seconds() {
-  return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
-}
-
 /// Tries to get a lock: ten seconds' worth.
 constexpr int most_attempts = 500;
 
@@ -117,6 +113,10 @@ const std::string select_session =
     " (SELECT count(*) FROM observation WHERE session = id AND source = 1) FROM session ";
 
 }  // namespace
+
+double now_seconds() {
+  return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
+}
 
 struct SessionStore::State {
   std::string path;

@@ -39,6 +39,9 @@ struct SessionInfo {
   std::uint64_t observations = 0;  ///< probes only, not history
 };
 
+/// Seconds since 1970, as the store keeps times.
+double now_seconds();
+
 /// One observation with its circumstances.
 struct StoredObservation {
   bisect::Observation observation;
