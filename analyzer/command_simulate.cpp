@@ -29,6 +29,8 @@ po::options_description simulate_options() {
     ("confidence", po::value<double>()->default_value(0.95, "0.95")->value_name("P"), "that a verdict needs")
     ("calibration", po::bool_switch(), "ours also at 0.8, 0.9, 0.95 and 0.99")
     ("count-probes", po::bool_switch(), "ours minimises probes instead of machine seconds")
+    ("jobs", po::value<unsigned>()->default_value(1)->value_name("N"),
+     "ours also with N probes at a time, against one: speed-up and probes")
     ("max-probes", po::value<std::uint64_t>()->default_value(5000)->value_name("N"), "for each case and policy")
     ("trace", po::value<std::uint64_t>()->value_name("K"), "print case K of one kind, probe by probe");
   po::options_description field("What the cases are like (a range is LOW:HIGH or one value; default: as in the field)");
@@ -146,6 +148,8 @@ int command_simulate(const std::vector<std::string>& args) {
   options.confidence = values["confidence"].as<double>();
   options.calibration = values["calibration"].as<bool>();
   options.count_probes = values["count-probes"].as<bool>();
+  options.jobs = values["jobs"].as<unsigned>();
+  if (options.jobs < 1 || options.jobs > 4096) throw UsageError("--jobs takes 1 to 4096");
   options.max_probes = values["max-probes"].as<std::uint64_t>();
   options.threads = values["threads"].as<unsigned>();
   options.field = read_field(values);

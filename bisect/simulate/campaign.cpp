@@ -27,6 +27,9 @@ CaseResult run_one(const Batch& batch, const Policy& policy, std::uint64_t seed,
   result.answer = policy.explain(sim_case, world, batch.options);
   result.answer.probes = world.probes();
   result.answer.seconds = world.seconds();
+  if (result.answer.wall_seconds == 0) {
+    result.answer.wall_seconds = world.seconds();
+  }
   result.judgement = judge(sim_case, result.answer);
   return result;
 }

@@ -18,6 +18,7 @@ struct PolicyOptions {
   double confidence = 0.95;
   std::uint64_t max_probes = 5000;  ///< a policy that has not answered by then abstains
   bool count_probes = false;        ///< ours: minimise probes, not seconds
+  unsigned jobs = 1;                ///< ours: probes at a time
   /// Called after every probe of ours, with what it was for; may be empty.
   std::function<void(const Probe&, const WorldRun&, const Engine&)> trace;
 };
@@ -29,6 +30,7 @@ struct PolicyAnswer {
   std::uint64_t probes = 0;
   std::uint64_t search_probes = 0;  ///< of these, not spent on confirmation
   double seconds = 0;               ///< of the machine
+  double wall_seconds = 0;          ///< from the first probe to the answer; less than `seconds` with jobs
   std::vector<double>
       choice_seconds;  ///< processor time of each choice of a probe, evidence taken in included
   std::string error;   ///< what a policy threw, where it did

@@ -2,6 +2,8 @@
 
 #include <ctime>
 #include <exception>
+#include <queue>
+#include <utility>
 
 #include "bisect/simulate/policy.h"
 #include "bisect/simulate/random.h"
@@ -33,6 +35,24 @@ class Ours final : public Policy {
   }
 
  private:
+  struct Running {
+    double until = 0;  ///< wall-clock seconds since the start
+    Probe probe;
+    WorldRun run;
+  };
+
+  static Observation observation(const Probe& probe, const WorldRun& run) {
+    Observation seen;
+    seen.ran = probe.subset;
+    seen.outcome = run.outcome;
+    seen.source = Source::probe;
+    seen.purpose = probe.purpose;
+    seen.seconds = run.seconds;
+    seen.process = run.process;
+    seen.probe_id = probe.id;
+    return seen;
+  }
+
   static void drive(const SimCase& sim_case, World& world, const PolicyOptions& options,
                     PolicyAnswer& answer) {
     EngineOptions engine_options;
@@ -44,29 +64,34 @@ class Ours final : public Policy {
     for (const Observation& stored : sim_case.history) {
       engine.observe(stored);
     }
-    for (;;) {
-      const double before = thread_seconds();
-      const std::optional<Probe> probe = engine.next_probe();
-      double choice = thread_seconds() - before;
-      if (!probe) {
+    // Probes that run, the one that ends first in front. What still runs when the answer is there is cut off.
+    const auto later = [](const Running& a, const Running& b) { return a.until > b.until; };
+    std::priority_queue<Running, std::vector<Running>, decltype(later)> running(later);
+    while (!engine.done()) {
+      double choice = 0;
+      while (running.size() < options.jobs) {
+        const double before = thread_seconds();
+        std::optional<Probe> probe = engine.next_probe();
+        choice += thread_seconds() - before;
+        if (!probe) {
+          break;
+        }
+        const WorldRun run = world.run(probe->subset, probe->fresh_process);
+        answer.search_probes += probe->purpose == Purpose::search ? 1U : 0U;
+        running.push({answer.wall_seconds + run.seconds, std::move(*probe), run});
+      }
+      if (running.empty()) {
         break;
       }
-      const WorldRun run = world.run(probe->subset, probe->fresh_process);
-      answer.search_probes += probe->purpose == Purpose::search ? 1U : 0U;
-      Observation seen;
-      seen.ran = probe->subset;
-      seen.outcome = run.outcome;
-      seen.source = Source::probe;
-      seen.purpose = probe->purpose;
-      seen.seconds = run.seconds;
-      seen.process = run.process;
-      seen.probe_id = probe->id;
+      const Running ended = running.top();
+      running.pop();
+      answer.wall_seconds = ended.until;
       const double then = thread_seconds();
-      engine.observe(seen);
+      engine.observe(observation(ended.probe, ended.run));
       choice += thread_seconds() - then;
       answer.choice_seconds.push_back(choice);
       if (options.trace) {
-        options.trace(*probe, run, engine);
+        options.trace(ended.probe, ended.run, engine);
       }
     }
     const Verdict verdict = engine.verdict();

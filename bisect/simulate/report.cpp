@@ -87,6 +87,27 @@ std::string results_text(const std::vector<Batch>& batches, const std::vector<Ba
   return text;
 }
 
+std::string jobs_text(const std::vector<Batch>& batches, const std::vector<BatchResult>& results) {
+  TextTable table({"cases", "right", "wrong", "none", "wall-clock s", "of one job", "speed-up (95 %)",
+                   "probes: times one job's (95 %)"},
+                  1);
+  for (std::size_t b = 1; b < batches.size(); ++b) {
+    const std::size_t ours = ours_in(batches[b - 1]);
+    if (batches[b].options.jobs == 1 || ours == batches[b - 1].policies.size()) {
+      continue;
+    }
+    const std::vector<CaseResult>& one = results[b - 1].by_policy[ours];
+    const std::vector<CaseResult>& many = results[b].by_policy.front();
+    const Tally t = tally(many);
+    const Ratio speed = wall_ratio(one, many), probes = probes_ratio(many, one);
+    table.add({batches[b].label, std::to_string(t.right), std::to_string(t.wrong), std::to_string(t.abstained),
+               seconds_text(t.mean_wall_seconds), seconds_text(tally(one).mean_wall_seconds),
+               fmt::format("{:.2f} ({:.2f}-{:.2f})", speed.value, speed.interval.low, speed.interval.high),
+               fmt::format("{:.2f} ({:.2f}-{:.2f})", probes.value, probes.interval.low, probes.interval.high)});
+  }
+  return table.str();
+}
+
 std::string calibration_text(const std::vector<Batch>& batches, const std::vector<BatchResult>& results) {
   std::map<double, Tally> sums;
   for (std::size_t b = 0; b < batches.size(); ++b) {
@@ -126,7 +147,8 @@ nlohmann::json simulation_json(const std::vector<Batch>& batches, const std::vec
                         {"probability", result.answer.probability},
                         {"probes", result.answer.probes},
                         {"search_probes", result.answer.search_probes},
-                        {"seconds", result.answer.seconds}});
+                        {"seconds", result.answer.seconds},
+                        {"wall_seconds", result.answer.wall_seconds}});
         if (!result.answer.error.empty()) {
           list.back()["error"] = result.answer.error;
         }
@@ -135,6 +157,7 @@ nlohmann::json simulation_json(const std::vector<Batch>& batches, const std::vec
                      {"kind", case_kind_name(batches[b].kind)},
                      {"policy", batches[b].policies[p]->name()},
                      {"confidence", batches[b].options.confidence},
+                     {"jobs", batches[b].options.jobs},
                      {"right", t.right},
                      {"wrong", t.wrong},
                      {"abstained", t.abstained},

@@ -13,6 +13,8 @@ namespace flakebisect::bisect::simulate {
 /// One line for each kind and policy: verdicts, probes, machine seconds, and ours against it where both ran.
 std::string results_text(const std::vector<Batch>& batches, const std::vector<BatchResult>& results);
 
+/// Ours with jobs against ours with one probe at a time: each batch with jobs follows the same without.
+std::string jobs_text(const std::vector<Batch>& batches, const std::vector<BatchResult>& results);
 /// Batches of ours that differ in the asked confidence alone: claimed against reached.
 std::string calibration_text(const std::vector<Batch>& batches, const std::vector<BatchResult>& results);
 

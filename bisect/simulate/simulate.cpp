@@ -53,6 +53,13 @@ std::vector<Batch> make_batches(const SimulateOptions& options) {
     batch.policies = chosen_policies(options);
     batch.options.confidence = options.confidence;
     batches.push_back(batch);
+    if (options.jobs > 1) {
+      Batch at_once = batch;
+      at_once.policies = {find_policy("ours")};
+      at_once.options.jobs = options.jobs;
+      at_once.label = fmt::format("{}, {} jobs", case_kind_name(kind), options.jobs);
+      batches.push_back(std::move(at_once));
+    }
     if (options.calibration) {
       batch.policies = {find_policy("ours")};
       for (const double confidence : {0.8, 0.9, 0.95, 0.99}) {
@@ -120,6 +127,9 @@ int run_simulate(const SimulateOptions& options, std::FILE* out, std::FILE* prog
       print(out, fmt::format("{} cases of each kind, seed {}, confidence {:g}\n\n", options.cases,
                              options.seed, options.confidence));
       print(out, results_text(batches, results));
+      if (options.jobs > 1) {
+        print(out, "\nprobes side by side: wall-clock time and number of probes\n\n" + jobs_text(batches, results));
+      }
       if (options.calibration) {
         print(out, "\ncalibration of ours, all kinds together\n\n" + calibration_text(batches, results));
       }

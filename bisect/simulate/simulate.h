@@ -21,6 +21,7 @@ struct SimulateOptions {
   double confidence = 0.95;
   bool calibration = false;         ///< ours also at 0.8, 0.9 and 0.99
   bool count_probes = false;        ///< ours minimises probes, not seconds
+  unsigned jobs = 1;                ///< above 1: ours also with so many probes at a time
   std::uint64_t max_probes = 5000;  ///< for each case and policy
   unsigned threads = 0;             ///< 0: one for each processor
   bool bars = false;                ///< the benchmark of bars.h in place of the table

@@ -25,6 +25,7 @@ Tally tally(const std::vector<CaseResult>& results) {
     tally.mean_probes += static_cast<double>(result.answer.probes);
     tally.mean_search_probes += static_cast<double>(result.answer.search_probes);
     tally.mean_seconds += result.answer.seconds;
+    tally.mean_wall_seconds += result.answer.wall_seconds;
     seconds.push_back(result.answer.seconds);
   }
   if (tally.cases > 0) {
@@ -32,6 +33,7 @@ Tally tally(const std::vector<CaseResult>& results) {
     tally.mean_probes /= cases;
     tally.mean_search_probes /= cases;
     tally.mean_seconds /= cases;
+    tally.mean_wall_seconds /= cases;
   }
   std::sort(seconds.begin(), seconds.end());
   tally.median_seconds = quantile(seconds, 0.5);
@@ -62,7 +64,11 @@ Interval wilson(std::uint64_t hits, std::uint64_t total) {
   return {std::max(0.0, middle - half), std::min(1.0, middle + half)};
 }
 
-Ratio cost_ratio(const std::vector<CaseResult>& ours, const std::vector<CaseResult>& theirs) {
+namespace {
+
+template <class Amount>
+Ratio ratio_of_means(const std::vector<CaseResult>& ours, const std::vector<CaseResult>& theirs,
+                     Amount&& amount) {
   const std::size_t count = std::min(ours.size(), theirs.size());
   Ratio ratio;
   if (count == 0) {
@@ -73,8 +79,8 @@ Ratio cost_ratio(const std::vector<CaseResult>& ours, const std::vector<CaseResu
     double b = 0;
     for (std::size_t i = 0; i < count; ++i) {
       const std::size_t at = pick(i);
-      a += ours[at].answer.seconds;
-      b += theirs[at].answer.seconds;
+      a += amount(ours[at].answer);
+      b += amount(theirs[at].answer);
     }
     return b > 0 ? a / b : std::numeric_limits<double>::infinity();
   };
@@ -87,6 +93,21 @@ Ratio cost_ratio(const std::vector<CaseResult>& ours, const std::vector<CaseResu
   std::sort(resampled.begin(), resampled.end());
   ratio.interval = {quantile(resampled, 0.025), quantile(resampled, 0.975)};
   return ratio;
+}
+
+}  // namespace
+
+Ratio cost_ratio(const std::vector<CaseResult>& ours, const std::vector<CaseResult>& theirs) {
+  return ratio_of_means(ours, theirs, [](const PolicyAnswer& answer) { return answer.seconds; });
+}
+
+Ratio wall_ratio(const std::vector<CaseResult>& ours, const std::vector<CaseResult>& theirs) {
+  return ratio_of_means(ours, theirs, [](const PolicyAnswer& answer) { return answer.wall_seconds; });
+}
+
+Ratio probes_ratio(const std::vector<CaseResult>& ours, const std::vector<CaseResult>& theirs) {
+  return ratio_of_means(ours, theirs,
+                        [](const PolicyAnswer& answer) { return static_cast<double>(answer.probes); });
 }
 
 std::vector<double> choice_times(const std::vector<CaseResult>& results) {

@@ -26,6 +26,7 @@ struct Tally {
   double mean_search_probes = 0;
   double mean_seconds = 0;
   double median_seconds = 0;
+  double mean_wall_seconds = 0;
 
   std::uint64_t given() const { return right + wrong; }
   /// Share of the verdicts given that are wrong; 0 where none was given.
@@ -42,12 +43,15 @@ double unanswered_within(const std::vector<CaseResult>& results, double times);
 Interval wilson(std::uint64_t hits, std::uint64_t total);
 
 struct Ratio {
-  double value = 0;   ///< mean seconds of `ours` divided by mean seconds of `theirs`
+  double value = 0;   ///< mean of `ours` divided by mean of `theirs`
   Interval interval;  ///< 95 %, percentile bootstrap over the pairs (1,000 resamples)
 };
 
 /// Ratio of the mean costs over paired cases (equal length). Deterministic.
 Ratio cost_ratio(const std::vector<CaseResult>& ours, const std::vector<CaseResult>& theirs);
+/// The same of the wall-clock times, and of the numbers of probes.
+Ratio wall_ratio(const std::vector<CaseResult>& ours, const std::vector<CaseResult>& theirs);
+Ratio probes_ratio(const std::vector<CaseResult>& ours, const std::vector<CaseResult>& theirs);
 
 /// Every choice time of all results, ascending, in seconds.
 std::vector<double> choice_times(const std::vector<CaseResult>& results);
