@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <stdexcept>
 
 #include "bisect/engine_state.h"
@@ -53,10 +54,28 @@ const Weights& Engine::State::weights() {
 
 Weights Engine::State::weights_with_pending() {
   const Weights& now = weights();
-  if (in_flight.empty()) return now;
+  if (in_flight.size() <= looked_at) return now;
   Counts counts = evidence.counts();
-  for (const auto& [id, pending] : in_flight) add_to(counts, pending.probe.subset, pending.likely_fails, 1.0);
+  std::size_t assumed = in_flight.size() - looked_at;
+  for (const auto& [id, pending] : in_flight) {
+    if (assumed-- == 0) break;
+    add_to(counts, pending.probe.subset, pending.likely_fails, 1.0);
+  }
   return posterior.weigh(counts, evidence);
+}
+
+Branches Engine::State::branches(const Weights& weights) const {
+  std::vector<const std::vector<TestIndex>*> lists;
+  auto pending = in_flight.begin();
+  if (in_flight.size() > looked_at) std::advance(pending, in_flight.size() - looked_at);
+  for (; pending != in_flight.end(); ++pending) lists.push_back(&pending->second.probe.subset);
+  return look_ahead(problem, weights, lists, stats::Rng(options.seed, ~next_id));
+}
+
+std::uint64_t Engine::State::running(const std::vector<TestIndex>& list) const {
+  return static_cast<std::uint64_t>(std::count_if(in_flight.begin(), in_flight.end(), [&](const auto& entry) {
+    return entry.second.probe.subset == list;
+  }));
 }
 
 std::vector<Answer> Engine::State::answers(std::size_t most) {
@@ -217,18 +236,25 @@ std::optional<Probe> Engine::next_probe() {
   // 'Self' is confirmed by the victim alone, which the search runs anyway while that tells most.
   const double confirm_at = top.kind == Kind::self ? state.options.confidence : confirm_from;
   if (top.kind != Kind::not_reproduced && top.probability >= confirm_at &&
-      (state.log_e(top) < state.log_e_needed() || !state.seen_enough(top)))
-    return state.confirm(top);
+      (state.log_e(top) < state.log_e_needed() || !state.seen_enough(top))) {
+    state.waiting = state.confirmation_on_its_way(top);
+    return state.waiting ? std::nullopt : std::optional(state.confirm(top));
+  }
   state.confirming_runs = 0;
   if (state.full_list_is_due()) return state.issue(state.full_list(), Purpose::search, std::nullopt);
   if (top.kind == Kind::self && top.probability >= settle_from && state.evidence.probe_failures() > 0)
-    if (auto list = state.settling_self()) return state.issue(*list, Purpose::search, std::nullopt);
+    if (auto list = state.settling_self()) {
+      state.waiting = state.failure_on_its_way(*list);
+      if (state.waiting) return std::nullopt;
+      return state.issue(*list, Purpose::search, std::nullopt);
+    }
   Weights expected = state.weights_with_pending();
   // What is left to be shown is that it outweighs each other kind, the rare ones too.
   if (top.probability >= std::min(duel_from, state.options.confidence) && !state.outweighs_other_kinds(top))
     expected = state.posterior.duel(level_of(top.kind, top.tests.size()), std::move(expected));
-  const Choice choice = choose_probe(state.problem, expected, state.options.count_probes,
-                                     stats::Rng(state.options.seed, state.next_id));
+  const Choice choice =
+      choose_probe(state.problem, expected, state.branches(expected), state.options.count_probes,
+                   stats::Rng(state.options.seed, state.next_id));
   return state.issue(choice.subset, Purpose::search, std::nullopt);
 }
 

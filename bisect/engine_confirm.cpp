@@ -125,23 +125,50 @@ double Engine::State::treatment_probability(const Arms& arms) const {
   return best_share;
 }
 
+bool Engine::State::confirmation_on_its_way(const Answer& answer) const {
+  if (in_flight.empty() || !seen_enough(answer)) return false;
+  double sure = 1;
+  const auto likeliest = [&](double rate) {
+    sure *= std::max(rate, 1 - rate);
+    return rate >= 0.5;
+  };
+  if (answer.kind == Kind::self) {
+    stats::RateAboveTest test = fails_alone;
+    for (const auto& [id, pending] : in_flight)
+      if (is_alone(pending.probe.subset)) test.observe(likeliest(answer.rate));
+    return sure >= good_as_sure && test.highest_log_e() >= log_e_needed();
+  }
+  const auto found = confirmations.find(answer.key());
+  stats::RandomisedTwoArmTest test;
+  if (found != confirmations.end()) test = found->second.test;
+  for (const auto& [id, pending] : in_flight) {
+    if (!pending.target || pending.target->key() != answer.key()) continue;
+    const bool treatment = pending.probe.purpose == Purpose::treatment;
+    test.observe(treatment, likeliest(treatment ? answer.rate : answer.control_rate),
+                 pending.treatment_probability, answer.rate, answer.control_rate);
+  }
+  return sure >= good_as_sure && test.highest_log_e() >= log_e_needed();
+}
+
 bool Engine::State::full_list_is_due() {
   if (best().probability >= 0.5) return false;
   const std::vector<TestIndex> full = full_list();
   if (full.empty()) return false;
   const double seconds = options.count_probes ? 1 : probe_seconds(problem, full);
+  const double under_way = seconds * static_cast<double>(running(full));
   // The more is left for explanations that need many tests, or none, the more of the time.
   const Weights& w = weights();
   const double many = w.gone + w.dose.weight + w.pairs.total + w.set.weight;
   const double share = std::clamp(full_list_share * many, least_full_list_share, full_list_share);
-  return full_list_seconds + seconds <= share * (probed_seconds + seconds);
+  return full_list_seconds + under_way + seconds <= share * (probed_seconds + under_way + seconds);
 }
 
 std::optional<double> Engine::expected_seconds_left() const {
   State& state = *state_;
   if (state.settled()) return 0.0;
   const Answer top = state.best();
-  const Choice choice = choose_probe(state.problem, state.weights(), state.options.count_probes,
+  const Weights& weights = state.weights();
+  const Choice choice = choose_probe(state.problem, weights, Branches(weights), state.options.count_probes,
                                      stats::Rng(state.options.seed, 0));
   // The search: what is still unknown about the answer, at the present rate of information.
   double unknown = 0;

@@ -178,11 +178,6 @@ bool Engine::State::follow_up_done() const {
 std::optional<Probe> Engine::State::follow_up_probe() {
   Purpose purpose = Purpose::search;
   std::optional<std::vector<TestIndex>> subset;
-  const auto running = [&](const std::vector<TestIndex>& tests) {
-    return static_cast<std::uint64_t>(
-        std::count_if(in_flight.begin(), in_flight.end(),
-                      [&](const auto& entry) { return entry.second.probe.subset == tests; }));
-  };
   if (cleaner_search && !cleaner_search->done()) {
     subset = cleaner_search->next(0);
     if (subset) subset = cleaner_search->next(running(*subset));

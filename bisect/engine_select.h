@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "bisect/engine.h"
+#include "bisect/engine_flight.h"
 #include "bisect/engine_weights.h"
 #include "stats/rng.h"
 
@@ -28,7 +29,13 @@ double predict_failure(const Problem& problem, const Weights& weights, const std
 
 /// Candidates enter in the order of what they add for each second; every length of that order is weighed, the
 /// empty and the full list among them. O(n log n), with pairs O(n^2). `rng` breaks ties, so that equal
-/// candidates are not always taken in the same order.
-Choice choose_probe(const Problem& problem, const Weights& weights, bool count_probes, stats::Rng rng);
+/// candidates are not always taken in the same order. `in_flight`: what is on its way already, and not to be
+/// asked again.
+Choice choose_probe(const Problem& problem, const Weights& weights, const Branches& in_flight,
+                    bool count_probes, stats::Rng rng);
+
+/// The ways in which probes of these lists may end.
+Branches look_ahead(const Problem& problem, const Weights& weights,
+                    const std::vector<const std::vector<TestIndex>*>& in_flight, stats::Rng rng);
 
 }  // namespace flakebisect::bisect

@@ -1,6 +1,7 @@
 /// 'It fails on its own': the probe that would settle it.
 
 #include <algorithm>
+#include <cmath>
 #include <tuple>
 
 #include "bisect/engine_state.h"
@@ -41,9 +42,12 @@ std::optional<std::vector<TestIndex>> Engine::State::settling_self() {
     if (self < options.confidence * (self + polluter + pair + set + dose + gone + set_state)) return false;
     const double own = self / (prior.self + prior.amplified);
     const std::tuple<KindLevel, double, double> others[] = {
-        {level_polluter, polluter, prior.polluter}, {level_pair, pair, prior.pair},
-        {level_set, set, prior.set},                {level_brittle, set_state, prior.brittle + prior.setters},
-        {level_cumulative, dose, prior.cumulative}, {level_gone, gone, prior.gone}};
+        {level_polluter, polluter, prior.polluter},
+        {level_pair, pair, prior.pair},
+        {level_set, set, prior.set},
+        {level_brittle, set_state, prior.brittle + prior.setters},
+        {level_cumulative, dose, prior.cumulative},
+        {level_gone, gone, prior.gone}};
     return std::all_of(std::begin(others), std::end(others), [&](const auto& other) {
       const auto& [level, share, before] = other;
       return !(before > 0) || own >= evidence_needed(level_self, level) * share / before;
@@ -65,6 +69,12 @@ std::optional<std::vector<TestIndex>> Engine::State::settling_self() {
     return list;
   }
   return std::nullopt;
+}
+
+bool Engine::State::failure_on_its_way(const std::vector<TestIndex>& list) {
+  const Answer& self = best();
+  const double passes = std::pow(1 - self.rate, static_cast<double>(running(list)));
+  return self.probability * (1 - passes) >= good_as_sure;
 }
 
 }  // namespace flakebisect::bisect

@@ -32,8 +32,7 @@ struct Pending {
   Probe probe;
   std::optional<Answer> target;        ///< what it confirms
   double treatment_probability = 0.5;  ///< with which its arm was drawn
-  /// The outcome that was likelier when it was issued. Kept, for with a thousand probes in flight a new
-  /// prediction for each of them would cost more than the probes.
+  /// The outcome that was likelier when it was issued.
   bool likely_fails = false;
 };
 
@@ -72,6 +71,12 @@ inline constexpr double alone_null_rate = 0.0002;
 /// Confirmation of the leading answer starts at this posterior probability.
 inline constexpr double confirm_from = 0.5;
 
+/// Of so many probes in flight, the last ones, every way to end is looked at; of the others the likeliest,
+/// for with a thousand in flight more would cost more than the probes.
+inline constexpr std::size_t looked_at = 12;
+/// Probes in flight that settle a matter with this probability are waited for.
+inline constexpr double good_as_sure = 0.8;
+
 /// From here on 'self' is not searched for but tested: each probe is one whose failure would settle it.
 inline constexpr double settle_from = 0.5;
 
@@ -90,9 +95,17 @@ struct Engine::State {
 
   /// Posterior weights after all observations; recomputed only where something changed.
   const Weights& weights();
-  /// Weights with the probes in flight assumed to end as they most likely will, so that the next probe does
-  /// not repeat them.
+  /// Weights with the probes in flight but the last few assumed to end as they most likely will.
   Weights weights_with_pending();
+  /// The ways in which the last few may end.
+  Branches branches(const Weights& weights) const;
+  /// Probes in flight of this list.
+  std::uint64_t running(const std::vector<TestIndex>& list) const;
+  /// Whether the probes in flight will, as good as surely, settle the confirmation of an answer that holds:
+  /// then another would be a waste.
+  bool confirmation_on_its_way(const Answer& answer) const;
+  /// The same of the failures that `list` must show for 'self'.
+  bool failure_on_its_way(const std::vector<TestIndex>& list);
   /// All answers with their probabilities, best first, at most `most`.
   std::vector<Answer> answers(std::size_t most);
   const Answer& best();

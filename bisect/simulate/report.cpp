@@ -100,10 +100,11 @@ std::string jobs_text(const std::vector<Batch>& batches, const std::vector<Batch
     const std::vector<CaseResult>& many = results[b].by_policy.front();
     const Tally t = tally(many);
     const Ratio speed = wall_ratio(one, many), probes = probes_ratio(many, one);
-    table.add({batches[b].label, std::to_string(t.right), std::to_string(t.wrong), std::to_string(t.abstained),
-               seconds_text(t.mean_wall_seconds), seconds_text(tally(one).mean_wall_seconds),
-               fmt::format("{:.2f} ({:.2f}-{:.2f})", speed.value, speed.interval.low, speed.interval.high),
-               fmt::format("{:.2f} ({:.2f}-{:.2f})", probes.value, probes.interval.low, probes.interval.high)});
+    table.add(
+        {batches[b].label, std::to_string(t.right), std::to_string(t.wrong), std::to_string(t.abstained),
+         seconds_text(t.mean_wall_seconds), seconds_text(tally(one).mean_wall_seconds),
+         fmt::format("{:.2f} ({:.2f}-{:.2f})", speed.value, speed.interval.low, speed.interval.high),
+         fmt::format("{:.2f} ({:.2f}-{:.2f})", probes.value, probes.interval.low, probes.interval.high)});
   }
   return table.str();
 }

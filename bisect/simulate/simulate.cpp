@@ -105,6 +105,7 @@ int run_simulate(const SimulateOptions& options, std::FILE* out, std::FILE* prog
       throw std::invalid_argument("tracing a case needs exactly one --kind");
     }
     Batch batch = make_batches(options).front();
+    batch.options.jobs = options.jobs;
     print(out, trace_case(batch, options.seed, *options.trace_case));
     return 0;
   }
@@ -128,7 +129,8 @@ int run_simulate(const SimulateOptions& options, std::FILE* out, std::FILE* prog
                              options.seed, options.confidence));
       print(out, results_text(batches, results));
       if (options.jobs > 1) {
-        print(out, "\nprobes side by side: wall-clock time and number of probes\n\n" + jobs_text(batches, results));
+        print(out, "\nprobes side by side: wall-clock time and number of probes\n\n" +
+                       jobs_text(batches, results));
       }
       if (options.calibration) {
         print(out, "\ncalibration of ours, all kinds together\n\n" + calibration_text(batches, results));

@@ -1,0 +1,85 @@
+#pragma once
+
+/// What the explanations predict for a list that grows candidate by candidate, and what its outcome would
+/// tell.
+
+#include <Eigen/Core>
+#include <cstddef>
+#include <vector>
+
+#include "bisect/engine.h"
+#include "bisect/engine_flight.h"
+#include "bisect/engine_group.h"
+#include "bisect/engine_weights.h"
+
+namespace flakebisect::bisect {
+
+class Prediction {
+ public:
+  /// Of a list whose probe starts now. Keeps references: problem and weights must outlive it.
+  Prediction(const Problem& problem, const Weights& weights);
+  /// The same where probes are in flight that may end in one of these ways: what they will tell is no news.
+  Prediction(const Problem& problem, const Weights& weights, const Branches& branches);
+
+  /// The empty list again.
+  void restart();
+  void include(TestIndex test);
+
+  /// Probability that the victim fails.
+  double fail() const;
+  /// The same by kinds.
+  KindRates kind_rates() const;
+  /// Expected information about the answer, in nats.
+  double information() const;
+  /// Expected information about whether the victim fails on its own, in nats.
+  double information_about_self() const;
+  double self_mass() const { return self_mass_; }
+
+  /// How much the candidate changes the probability of a failure.
+  double effect(TestIndex test) const;
+  /// The present list is the one that slope() is asked about.
+  void mark();
+  /// What including the candidate adds to the information about the answer: the derivative by its membership
+  /// at the marked list. Of a pair, the partner is taken to run half the time.
+  double slope(TestIndex test) const;
+
+ private:
+  struct Sums {
+    double fail = 0;       ///< of all answers but 'self', 'cumulative', pairs and groups
+    double pairs = 0;      ///< of pairs
+    double known = 0;      ///< entropy that is left once the answer is known, of the same
+    double self_fail = 0;  ///< of all explanations whose answer is 'self'
+  };
+  /// By branch.
+  struct BranchSums {
+    Eigen::ArrayXd fail, self_fail;
+  };
+
+  double dose_rate() const;
+  void add_pair_slopes();
+  void add_branches(const Branches& branches);
+  /// Probability of a failure in each branch.
+  Eigen::ArrayXd branch_fail() const;
+
+  const Problem& problem_;
+  const Weights& w_;
+  GroupPrediction set_, setters_;
+  bool with_pairs_ = false;
+  bool with_groups_ = false;
+  double listed_ = 0;
+  double self_mass_ = 0;
+  Eigen::ArrayXd fail_step_, entropy_step_, self_step_, pair_fail_, pair_entropy_;
+  Sums start_, now_;
+  double count_ = 0;
+  std::vector<std::size_t> places_;  ///< of the pool, in the list
+  double marked_odds_ = 0;           ///< log of the odds of a pass of the marked list
+
+  // Where probes are in flight: one entry, or row, for each way in which they may end.
+  Eigen::ArrayXd branch_, branch_self_mass_;              ///< probability; weight of 'self'
+  Eigen::ArrayXd pairs_, dose_, sets_, several_setters_;  ///< weights there, in units of those in w_
+  Eigen::ArrayXXd branch_step_, branch_self_step_;        ///< a column for each candidate
+  BranchSums branch_start_, branch_now_;
+  Eigen::ArrayXd marked_branch_odds_;  ///< times the branch's probability
+};
+
+}  // namespace flakebisect::bisect
