@@ -232,8 +232,10 @@ std::string render_html(const Report& report) {
   if (const auto chart = html_probe_chart(report); !chart.empty())
     out += section(
         "probes", "The probes",
-        "<p class=\"dim\">Each column is a probe: the bars are the tests that ran before the victim, the "
-        "mark below tells how the victim ended.</p>\n" +
+        fmt::format(
+            "<p class=\"dim\">Each column is a probe: the bars are the tests that ran {} the victim, the "
+            "mark below tells how the victim ended.</p>\n",
+            report.side_by_side ? "beside" : "before") +
             chart);
   if (!report.probes.empty()) out += section("story", "The search, step by step", html_story(report));
   out += section("failure", "The failure", failure(report));

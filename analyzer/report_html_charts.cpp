@@ -202,11 +202,12 @@ std::string html_probe_chart(const Report& report) {
   const double height = std::clamp(static_cast<double>(count) * 8, 60.0, 240.0);
   const double row = height / static_cast<double>(rows);
   const double mark_y = top + height + 12;
-  std::string out =
-      open_svg(height + top + 52, "probes",
-               "Each column is a probe: the tests that ran before the victim, and how it ended. Arrow "
-               "keys move from probe to probe.",
-               true);
+  std::string out = open_svg(
+      height + top + 52, "probes",
+      fmt::format("Each column is a probe: the tests that ran {} the victim, and how it ended. Arrow "
+                  "keys move from probe to probe.",
+                  report.side_by_side ? "beside" : "before"),
+      true);
   out += position_axis(height, count);
   const double column = (width - left - right) / static_cast<double>(shown.indices.size());
   const double bar = std::max(column * 0.82, 0.6);
@@ -229,11 +230,12 @@ std::string html_probe_chart(const Report& report) {
                           : probe.purpose == Purpose::control ? ", confirmation without"
                                                               : "";
     out += fmt::format(
-        "<g class=\"probe {}{}\" data-probe=\"{}\"><title>Probe {}{}: {} test{} before it, {}, {}</title>"
+        "<g class=\"probe {}{}\" data-probe=\"{}\"><title>Probe {}{}: {} test{} {} it, {}, {}</title>"
         "<rect class=\"hit\" x=\"{:.1f}\" y=\"{:.1f}\" width=\"{:.1f}\" height=\"{:.1f}\"/>",
         outcome_class(probe.outcome), probe.purpose == Purpose::search ? "" : " confirm", i,
         shown.indices[i] + 1, purpose, probe.ran.size(), probe.ran.size() == 1 ? "" : "s",
-        outcome_words(probe.outcome), format_seconds(probe.seconds), x, top, bar, height + 18);
+        report.side_by_side ? "beside" : "before", outcome_words(probe.outcome),
+        format_seconds(probe.seconds), x, top, bar, height + 18);
     if (!path.empty()) out += fmt::format("<path class=\"ran\" d=\"{}\"/>", path);
     // Marks differ in form, so that colours are not needed to read them.
     const double size = std::clamp(column * 0.4, 1.2, 4.5);

@@ -67,7 +67,7 @@ const std::string& html_script() {
       if (ran.length === 0) return;
       const details = document.createElement("details");
       const summary = document.createElement("summary");
-      summary.textContent = "the tests that ran before it";
+      summary.textContent = report.side_by_side ? "the tests that ran beside it" : "the tests that ran before it";
       const list = document.createElement("ol");
       for (const position of ran) {
         const item = document.createElement("li");

@@ -159,7 +159,8 @@ bool Engine::State::full_list_is_due() {
   // The more is left for explanations that need many tests, or none, the more of the time.
   const Weights& w = weights();
   const double many = w.gone + w.dose.weight + w.pairs.total + w.set.weight;
-  const double share = std::clamp(full_list_share * many, least_full_list_share, full_list_share);
+  const double least = evidence.probe_failures() == 0 ? unseen_full_list_share : least_full_list_share;
+  const double share = std::clamp(full_list_share * many, least, full_list_share);
   return full_list_seconds + under_way + seconds <= share * (probed_seconds + under_way + seconds);
 }
 

@@ -54,6 +54,8 @@ double evidence_needed(std::size_t answer, std::size_t other);
 /// left that need many tests.
 inline constexpr double least_full_list_share = 0.05;
 inline constexpr double full_list_share = 0.5;
+/// Before the first failure at least so much: how often it fails decides what each other probe is worth.
+inline constexpr double unseen_full_list_share = 0.25;
 
 /// From this posterior probability on, a search whose leading kind does not yet outweigh the others looks for
 /// what tells it from the strongest of them.

@@ -132,6 +132,34 @@ TEST_CASE("the table has a line for each kind and policy") {
   CHECK(text.find("calibration of ours") != std::string::npos);
 }
 
+TEST_CASE("probes side by side: the answers come sooner and take hardly more probes") {
+  SimulateOptions options = small();
+  options.kinds = {CaseKind::polluter};
+  options.policies = {"ours"};
+  options.cases = 12;
+  options.field.tests = {60, 60};
+  options.field.q = {0.3, 0.3};
+  options.jobs = 8;
+  const std::string text = output_of(options);
+  CHECK(text.find("probes side by side") != std::string::npos);
+  CHECK(text.find("  polluter, 8 jobs") != std::string::npos);
+  options.json = "-";
+  const auto results = nlohmann::json::parse(output_of(options))["results"];
+  REQUIRE(results.size() == 2);
+  CHECK(results[0]["jobs"] == 1);
+  CHECK(results[1]["jobs"] == 8);
+  double wall[2] = {0, 0}, probes[2] = {0, 0};
+  for (const std::size_t side : {0U, 1U}) {
+    for (const auto& one : results[side]["cases"]) {
+      wall[side] += one["wall_seconds"].get<double>();
+      probes[side] += one["probes"].get<double>();
+    }
+  }
+  CHECK(results[1]["wrong"] == 0);
+  CHECK(wall[0] > 4 * wall[1]);
+  CHECK(probes[1] < 1.4 * probes[0]);
+}
+
 TEST_CASE("one case can be read probe by probe") {
   SimulateOptions options = small();
   options.kinds = {CaseKind::polluter};
