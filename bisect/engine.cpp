@@ -69,7 +69,9 @@ Branches Engine::State::branches(const Weights& weights) const {
   auto pending = in_flight.begin();
   if (in_flight.size() > looked_at) std::advance(pending, in_flight.size() - looked_at);
   for (; pending != in_flight.end(); ++pending) lists.push_back(&pending->second.probe.subset);
-  return look_ahead(problem, weights, lists, stats::Rng(options.seed, ~next_id));
+  if (lists.empty()) return Branches(weights);
+  return look_ahead(problem, weights, lists, stats::Rng(options.seed, ~next_id),
+                    posterior.self_rates(evidence.counts(), lists.size()));
 }
 
 std::uint64_t Engine::State::running(const std::vector<TestIndex>& list) const {

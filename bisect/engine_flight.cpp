@@ -22,9 +22,18 @@ void scale(Branch& branch, double factor) {
 
 }  // namespace
 
-Branches::Branches(const Weights& w) : w_(w) {
-  branches_.push_back({1, w.polluter.weight, w.amplified.weight, w.brittle.weight, w.self, w.gone,
-                       w.pairs.total, w.dose.weight, w.set.weight, w.setters.weight});
+Branches::Branches(const Weights& w, SelfRates self_rates) : w_(w), self_rates_(std::move(self_rates)) {
+  Branch now;
+  now.polluter = w.polluter.weight;
+  now.amplified = w.amplified.weight;
+  now.brittle = w.brittle.weight;
+  now.self = w.self;
+  now.gone = w.gone;
+  now.pairs = w.pairs.total;
+  now.dose = w.dose.weight;
+  now.set = w.set.weight;
+  now.setters = w.setters.weight;
+  branches_.push_back(std::move(now));
 }
 
 void Branches::add(const std::vector<TestIndex>& list, const KindRates& rates, stats::Rng& rng) {
@@ -39,11 +48,16 @@ void Branches::add(const std::vector<TestIndex>& list, const KindRates& rates, s
   std::vector<Branch> ends;
   ends.reserve(2 * branches_.size());
   for (Branch& branch : branches_) {
-    Branch fails{branch.probability,           branch.polluter * polluter,
-                 branch.amplified * amplified, branch.brittle * brittle,
-                 branch.self * w_.self_rate,   branch.gone * w_.gone_rate,
-                 branch.pairs * rates.pairs,   branch.dose * rates.dose,
-                 branch.set * rates.set,       branch.setters * rates.setters};
+    Branch fails = branch;
+    fails.polluter *= polluter;
+    fails.amplified *= amplified;
+    fails.brittle *= brittle;
+    fails.self *= self_rate(branch);
+    fails.gone *= w_.gone_rate;
+    fails.pairs *= rates.pairs;
+    fails.dose *= rates.dose;
+    fails.set *= rates.set;
+    fails.setters *= rates.setters;
     const double fail = total(fails);
     if (fail > least_probability) {
       Branch passes = branch;
@@ -56,14 +70,17 @@ void Branches::add(const std::vector<TestIndex>& list, const KindRates& rates, s
       passes.dose -= fails.dose;
       passes.set -= fails.set;
       passes.setters -= fails.setters;
+      ++fails.failures;
       fails.probability *= fail;
       scale(fails, 1 / fail);
       ends.push_back(std::move(fails));
       if (1 - fail <= least_probability) continue;
+      ++passes.passes;
       passes.probability *= 1 - fail;
       scale(passes, 1 / (1 - fail));
       ends.push_back(std::move(passes));
     } else {
+      ++branch.passes;
       ends.push_back(std::move(branch));
     }
   }

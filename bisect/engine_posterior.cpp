@@ -78,6 +78,16 @@ std::size_t level_of(Kind kind, std::size_t tests) {
   }
 }
 
+SelfRates Posterior::self_rates(const Counts& counts, std::size_t more) const {
+  const auto size = static_cast<Eigen::Index>(more) + 1;
+  SelfRates log_marginal(size + 1, size);
+  for (Eigen::Index failures = 0; failures <= size; ++failures)
+    for (Eigen::Index passes = 0; passes < size; ++passes)
+      log_marginal(failures, passes) = model_.constant_log_marginal(
+          counts.failures + static_cast<double>(failures), counts.passes + static_cast<double>(passes));
+  return (log_marginal.bottomRows(size) - log_marginal.topRows(size)).exp();
+}
+
 KindLevels Posterior::levels(const Weights& w) const {
   const auto level = [](double weight, double prior) { return prior > 0 ? weight / prior : 0.0; };
   KindLevels levels{};

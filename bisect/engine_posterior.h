@@ -9,6 +9,7 @@
 
 #include "bisect/engine_dose.h"
 #include "bisect/engine_evidence.h"
+#include "bisect/engine_flight.h"
 #include "bisect/engine_group.h"
 #include "bisect/engine_pairs.h"
 #include "bisect/engine_single.h"
@@ -40,6 +41,8 @@ class Posterior {
   /// added.
   Weights weigh(const Counts& counts, const Evidence& evidence) const;
   const KindPriors& priors() const { return priors_; }
+  /// The rate of 'self' after `counts` and up to so many more runs.
+  SelfRates self_rates(const Counts& counts, std::size_t more) const;
   /// How likely whoever thought all kinds equally likely beforehand would find each of them, up to a common
   /// factor; 0 for those that cannot be.
   KindLevels levels(const Weights& weights) const;

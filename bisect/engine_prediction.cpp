@@ -85,7 +85,8 @@ void Prediction::add_branches(const Branches& branches) {
     several_setters_[b] = share(one.setters, w_.setters.weight);
     branch_start_.fail[b] = one.gone * w_.gone_rate + (one.polluter * w_.polluter.out).sum() +
                             (one.brittle * w_.brittle.out).sum();
-    branch_start_.self_fail[b] = one.self * w_.self_rate + (one.amplified * w_.amplified.out).sum();
+    branch_start_.self_fail[b] =
+        one.self * branches.self_rate(one) + (one.amplified * w_.amplified.out).sum();
     branch_step_.row(b) = (one.polluter * polluter + one.brittle * brittle).transpose();
     branch_self_step_.row(b) = (one.amplified * amplified).transpose();
   }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
+#include <utility>
 
 #include "bisect/engine_prediction.h"
 
@@ -34,8 +35,9 @@ double predict_failure(const Problem& problem, const Weights& weights, const std
 }
 
 Branches look_ahead(const Problem& problem, const Weights& w,
-                    const std::vector<const std::vector<TestIndex>*>& in_flight, stats::Rng rng) {
-  Branches branches(w);
+                    const std::vector<const std::vector<TestIndex>*>& in_flight, stats::Rng rng,
+                    SelfRates self_rates) {
+  Branches branches(w, std::move(self_rates));
   if (in_flight.empty()) return branches;
   Prediction prediction(problem, w);
   for (const std::vector<TestIndex>* list : in_flight) {

@@ -34,8 +34,9 @@ double predict_failure(const Problem& problem, const Weights& weights, const std
 Choice choose_probe(const Problem& problem, const Weights& weights, const Branches& in_flight,
                     bool count_probes, stats::Rng rng);
 
-/// The ways in which probes of these lists may end.
+/// The ways in which probes of these lists may end; `self_rates` as Branches takes them.
 Branches look_ahead(const Problem& problem, const Weights& weights,
-                    const std::vector<const std::vector<TestIndex>*>& in_flight, stats::Rng rng);
+                    const std::vector<const std::vector<TestIndex>*>& in_flight, stats::Rng rng,
+                    SelfRates self_rates = {});
 
 }  // namespace flakebisect::bisect
