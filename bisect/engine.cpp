@@ -185,6 +185,8 @@ void Engine::State::observe(const Observation& observation) {
   const bool failed = observation.outcome == Outcome::fail;
   if (final_verdict) {
     if (known) in_flight.erase(pending);
+    if (observation.source == Source::probe && !cleaner_search && !further_search)
+      evidence.add(observation.ran, failed, observation.source, 1);
     observe_follow_up(observation);
     return;
   }
@@ -215,7 +217,8 @@ void Engine::State::observe(const Observation& observation) {
   posterior.add(observation.ran, failed, weight, evidence);
   cached_weights.reset();
   cached_best.reset();
-  if (options.find_all || options.find_cleaners) start_follow_up();
+  // What more was asked for begins with the next probe: it must be known at once when one more is replayed.
+  if (options.find_all || options.find_cleaners) settled();
 }
 
 Engine::Engine(Problem problem, EngineOptions options) {

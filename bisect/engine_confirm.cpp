@@ -46,8 +46,12 @@ double evidence_needed(std::size_t answer, std::size_t other) {
 bool Engine::State::settled() {
   if (final_verdict) return true;
   const Answer& top = best();
-  return top.probability >= options.confidence && log_e(top) >= log_e_needed() && seen_enough(top) &&
-         outweighs_other_kinds(top);
+  if (top.probability < options.confidence || log_e(top) < log_e_needed() || !seen_enough(top) ||
+      !outweighs_other_kinds(top))
+    return false;
+  final_verdict = own_verdict(true);
+  start_follow_up();
+  return true;
 }
 
 bool Engine::State::seen_enough(const Answer& answer) const {

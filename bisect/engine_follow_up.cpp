@@ -164,9 +164,7 @@ std::string FurtherSearch::remark() const {
 }
 
 void Engine::State::start_follow_up() {
-  const Kind kind = best().kind;
-  if ((kind != Kind::polluter && kind != Kind::polluter_set) || !settled()) return;
-  final_verdict = own_verdict();
+  if (final_verdict->kind != Kind::polluter && final_verdict->kind != Kind::polluter_set) return;
   if (options.find_cleaners) cleaner_search.emplace(problem, *final_verdict, options.confidence);
   if (options.find_all) further_search.emplace(problem, options, *final_verdict, evidence.probe_runs());
 }
@@ -203,8 +201,9 @@ void Engine::State::observe_follow_up(const Observation& observation) {
 }
 
 Verdict Engine::State::verdict() {
-  if (!final_verdict) return own_verdict();
+  if (!settled()) return own_verdict(false);
   Verdict verdict = *final_verdict;
+  if (!cleaner_search && !further_search) verdict.arms = arms(verdict.tests);
   if (cleaner_search) {
     verdict.cleaners = cleaner_search->found();
     if (!cleaner_search->done())

@@ -126,6 +126,9 @@ struct Engine::State {
   /// Whether the whole list's turn has come: while no answer leads, a share of the time goes to it, because
   /// every explanation fails there, those that need many tests and those that no model here has among them.
   bool full_list_is_due();
+  /// Whether the verdict has been reached. It is given when the evidence first suffices, and stands: the
+  /// bounds on errors are those of that moment, and what runs afterwards (see start_follow_up(), and the
+  /// caller's check that the reproduction fails with nothing beside it) answers other questions.
   bool settled();
   /// Whether the reproduction failed often enough, and in enough processes, for a verdict.
   bool seen_enough(const Answer& answer) const;
@@ -142,8 +145,10 @@ struct Engine::State {
   void observe(const Observation& observation);
   Verdict verdict();
   /// The verdict as the search itself reached it.
-  Verdict own_verdict();
-  /// Where a verdict names polluters and more was asked for: keeps it and starts to look.
+  Verdict own_verdict(bool final);
+  /// What was seen of the lists that a reader wants to see.
+  std::vector<Arm> arms(const std::vector<TestIndex>& culprits) const;
+  /// Where the verdict names polluters and more was asked for: starts to look.
   void start_follow_up();
   bool follow_up_done() const;
   /// The next probe of what is looked for after the verdict; nothing where its probes in flight must end
@@ -175,7 +180,7 @@ struct Engine::State {
   std::map<std::uint64_t, stats::ProcessRuns> runs_in_process;
   std::uint64_t confirming_runs = 0;  ///< issued since a confirmation last asked for a new process
   ProcessEvidence processes;
-  std::optional<Verdict> final_verdict;  ///< kept while more is looked for
+  std::optional<Verdict> final_verdict;  ///< as it was reached
   std::optional<CleanerSearch> cleaner_search;
   std::optional<FurtherSearch> further_search;
 };

@@ -89,13 +89,16 @@ std::optional<std::string> amplification_remark(const Evidence& evidence) {
 
 }  // namespace
 
-Verdict Engine::State::own_verdict() {
+std::vector<Arm> Engine::State::arms(const std::vector<TestIndex>& culprits) const {
+  return evidence_arms(problem, evidence, culprits, full_list());
+}
+
+Verdict Engine::State::own_verdict(bool final) {
   Verdict verdict;
   const std::vector<Answer> best = answers(8);
   for (const Answer& answer : best)
     verdict.alternatives.push_back({answer.kind, answer.tests, answer.probability});
   const Answer& top = best.front();
-  const bool final = settled();
   verdict.kind = final ? top.kind : Kind::inconclusive;
   // Many probes and not one failure: what can be said is that it was not reproduced.
   if (!final && evidence.probe_failures() == 0 && evidence.probe_runs() > 0)
@@ -108,7 +111,7 @@ Verdict Engine::State::own_verdict() {
   if (verdict.confirmed)
     verdict.probability =
         std::min(verdict.probability, std::max(options.confidence, 1.0 - 1.0 / verdict.e_value));
-  verdict.arms = evidence_arms(problem, evidence, top.tests, full_list());
+  verdict.arms = arms(top.tests);
   if (top.kind == Kind::polluter || top.kind == Kind::polluter_set) verdict.reproduce = top.tests;
   if (top.kind == Kind::cumulative || top.kind == Kind::not_reproduced) verdict.reproduce = full_list();
   verdict.reproduce_rate = top.rate;

@@ -227,6 +227,27 @@ TEST_CASE("probes in flight are taken into account, answered in any order, or ab
   CHECK(engine.verdict().tests == std::vector<TestIndex>{31});
 }
 
+TEST_CASE("a verdict that was reached stands: later runs of its reproduction are shown, not weighed again") {
+  const Problem problem = make_problem(10);
+  Engine engine(problem, {});
+  const Trial trial = run_trial(
+      engine, problem, [](const auto&) { return 0.5; }, 3);
+  REQUIRE(trial.done);
+  REQUIRE(trial.verdict.kind == Kind::self);
+  const auto alone = [](const Verdict& verdict) {
+    for (const Arm& arm : verdict.arms)
+      if (arm.name == "alone") return arm;
+    return Arm{};
+  };
+  for (int run = 0; run < 30; ++run) engine.observe(seen({}, false));
+  CHECK(engine.done());
+  const Verdict after = engine.verdict();
+  CHECK(after.kind == Kind::self);
+  CHECK(after.probability == trial.verdict.probability);
+  CHECK(alone(after).runs == alone(trial.verdict).runs + 30);
+  CHECK(alone(after).failures == alone(trial.verdict).failures);
+}
+
 TEST_CASE("what is out of range is refused") {
   EngineOptions options;
   options.confidence = 1;
