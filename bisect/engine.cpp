@@ -54,9 +54,9 @@ const Weights& Engine::State::weights() {
 
 Weights Engine::State::weights_with_pending() {
   const Weights& now = weights();
-  if (in_flight.size() <= looked_at) return now;
+  if (in_flight.size() <= looked_at(in_flight.size())) return now;
   Counts counts = evidence.counts();
-  std::size_t assumed = in_flight.size() - looked_at;
+  std::size_t assumed = in_flight.size() - looked_at(in_flight.size());
   for (const auto& [id, pending] : in_flight) {
     if (assumed-- == 0) break;
     add_to(counts, pending.probe.subset, pending.likely_fails, 1.0);
@@ -67,7 +67,8 @@ Weights Engine::State::weights_with_pending() {
 Branches Engine::State::branches(const Weights& weights) const {
   std::vector<const std::vector<TestIndex>*> lists;
   auto pending = in_flight.begin();
-  if (in_flight.size() > looked_at) std::advance(pending, in_flight.size() - looked_at);
+  const std::size_t last = std::min(in_flight.size(), looked_at(in_flight.size()));
+  std::advance(pending, in_flight.size() - last);
   for (; pending != in_flight.end(); ++pending) lists.push_back(&pending->second.probe.subset);
   if (lists.empty()) return Branches(weights);
   return look_ahead(problem, weights, lists, stats::Rng(options.seed, ~next_id),
@@ -139,7 +140,9 @@ Probe Engine::State::issue(std::vector<TestIndex> subset, Purpose purpose, std::
   probe.subset = std::move(subset);
   probe.purpose = purpose;
   ++issued;
-  const bool likely_fails = predict_failure(problem, weights(), probe.subset) > 0.5;
+  // Needed of the older ones, where there are many.
+  const bool likely_fails = in_flight.size() + 1 >= looked_at(in_flight.size()) &&
+                            predict_failure(problem, weights(), probe.subset) > 0.5;
   in_flight.emplace(probe.id, Pending{probe, std::move(target), 0.5, likely_fails});
   return probe;
 }

@@ -17,12 +17,6 @@ double odds_of_pass(double fail) {
   return std::log1p(-p) - std::log(p);
 }
 
-/// Entropy of coins, in nats.
-Eigen::ArrayXd entropies(const Eigen::ArrayXd& probability) {
-  const Eigen::ArrayXd p = probability.max(1e-12).min(1 - 1e-12);
-  return -p * p.log() - (1 - p) * (1 - p).log();
-}
-
 }  // namespace
 
 Prediction::Prediction(const Problem& problem, const Weights& w)
@@ -50,11 +44,7 @@ Prediction::Prediction(const Problem& problem, const Weights& w)
   if (with_pairs_) {
     start_.pairs = w.pairs.alone_fail;
     start_.known += w.pairs.alone_entropy;
-    add_pair_slopes();
-  } else {
-    // Too light to matter: as if they never failed.
-    pair_fail_ = pair_entropy_ = Eigen::ArrayXd::Zero(n);
-  }
+  }  // else too light to matter: as if they never failed
   restart();
 }
 
@@ -67,8 +57,8 @@ Prediction::Prediction(const Problem& problem, const Weights& w, const Branches&
 void Prediction::add_branches(const Branches& branches) {
   const auto count = static_cast<Eigen::Index>(branches.all().size());
   const auto n = static_cast<Eigen::Index>(problem_.candidates.size());
-  for (Eigen::ArrayXd* one : {&branch_, &branch_self_mass_, &pairs_, &dose_, &sets_, &several_setters_,
-                              &branch_start_.fail, &branch_start_.self_fail})
+  for (ByBranch* one : {&branch_, &branch_self_mass_, &pairs_, &dose_, &sets_, &several_setters_,
+                        &branch_start_.fail, &branch_start_.self_fail})
     one->resize(count);
   branch_step_.resize(count, n);
   branch_self_step_.resize(count, n);
@@ -144,7 +134,13 @@ KindRates Prediction::kind_rates() const {
           rate(setters_.sums().fail, w_.setters.weight)};
 }
 
-Eigen::ArrayXd Prediction::branch_fail() const {
+/// Of coins, in nats.
+Prediction::ByBranch Prediction::entropies(const ByBranch& probability) {
+  const ByBranch p = probability.max(1e-12).min(1 - 1e-12);
+  return -p * p.log() - (1 - p) * (1 - p).log();
+}
+
+Prediction::ByBranch Prediction::branch_fail() const {
   return branch_now_.fail + branch_now_.self_fail + pairs_ * now_.pairs +
          dose_ * (w_.dose.weight * dose_rate()) + sets_ * set_.sums().fail +
          several_setters_ * setters_.sums().fail;
@@ -157,8 +153,7 @@ double Prediction::information() const {
     const double self = self_mass_ > 0 ? self_mass_ * stats::binary_entropy(now_.self_fail / self_mass_) : 0;
     return std::max(0.0, stats::binary_entropy(fail()) - known - self);
   }
-  const Eigen::ArrayXd self =
-      branch_self_mass_ * entropies(branch_now_.self_fail / branch_self_mass_.max(1e-300));
+  const ByBranch self = branch_self_mass_ * entropies(branch_now_.self_fail / branch_self_mass_.max(1e-300));
   return std::max(0.0, (branch_ * (entropies(branch_fail()) - self)).sum() - known);
 }
 
@@ -171,14 +166,15 @@ double Prediction::information_about_self() const {
                              self_mass_ * stats::binary_entropy(now_.self_fail / self_mass_) -
                              others * stats::binary_entropy((all - now_.self_fail) / others));
   }
-  const Eigen::ArrayXd all = branch_fail(), others = (1 - branch_self_mass_).max(1e-300);
-  const Eigen::ArrayXd told =
-      entropies(all) - branch_self_mass_ * entropies(branch_now_.self_fail / branch_self_mass_.max(1e-300)) -
-      others * entropies((all - branch_now_.self_fail) / others);
+  const ByBranch all = branch_fail(), others = (1 - branch_self_mass_).max(1e-300);
+  const ByBranch told = entropies(all) -
+                        branch_self_mass_ * entropies(branch_now_.self_fail / branch_self_mass_.max(1e-300)) -
+                        others * entropies((all - branch_now_.self_fail) / others);
   return std::max(0.0, (branch_ * told).sum());
 }
 
-double Prediction::effect(TestIndex test) const {
+double Prediction::effect(TestIndex test) {
+  if (pair_fail_.size() == 0) add_pair_slopes();
   const auto i = static_cast<Eigen::Index>(test);
   const double groups = pair_fail_[i] + std::abs(set_.slope(test).fail) + std::abs(setters_.slope(test).fail);
   if (branch_.size() == 0) return std::abs(fail_step_[i]) + std::abs(self_step_[i]) + groups;
@@ -193,7 +189,8 @@ void Prediction::mark() {
   setters_.mark();
 }
 
-double Prediction::slope(TestIndex test) const {
+double Prediction::slope(TestIndex test) {
+  if (pair_fail_.size() == 0) add_pair_slopes();
   const auto i = static_cast<Eigen::Index>(test);
   const GroupPrediction::Sums set = set_.slope(test), setters = setters_.slope(test);
   const double known = entropy_step_[i] + 0.5 * pair_entropy_[i] + set.known + setters.known;
@@ -210,6 +207,7 @@ double Prediction::slope(TestIndex test) const {
 void Prediction::add_pair_slopes() {
   const auto n = static_cast<Eigen::Index>(problem_.candidates.size());
   pair_fail_ = pair_entropy_ = Eigen::ArrayXd::Zero(n);
+  if (!with_pairs_) return;
   std::size_t pair = 0;
   for (std::size_t a = 1; a < w_.pairs.pool.size(); ++a) {
     const auto x = static_cast<Eigen::Index>(w_.pairs.pool[a]);

@@ -36,12 +36,12 @@ class Prediction {
   double self_mass() const { return self_mass_; }
 
   /// How much the candidate changes the probability of a failure.
-  double effect(TestIndex test) const;
+  double effect(TestIndex test);
   /// The present list is the one that slope() is asked about.
   void mark();
   /// What including the candidate adds to the information about the answer: the derivative by its membership
   /// at the marked list. Of a pair, the partner is taken to run half the time.
-  double slope(TestIndex test) const;
+  double slope(TestIndex test);
 
  private:
   struct Sums {
@@ -50,16 +50,20 @@ class Prediction {
     double known = 0;      ///< entropy that is left once the answer is known, of the same
     double self_fail = 0;  ///< of all explanations whose answer is 'self'
   };
-  /// By branch.
+  /// One entry for each branch.
+  using ByBranch =
+      Eigen::Array<double, Eigen::Dynamic, 1, Eigen::ColMajor, static_cast<int>(Branches::most), 1>;
   struct BranchSums {
-    Eigen::ArrayXd fail, self_fail;
+    ByBranch fail, self_fail;
   };
+  static ByBranch entropies(const ByBranch& probability);
 
   double dose_rate() const;
+  /// What the pairs add to a slope: made when the first is asked for.
   void add_pair_slopes();
   void add_branches(const Branches& branches);
   /// Probability of a failure in each branch.
-  Eigen::ArrayXd branch_fail() const;
+  ByBranch branch_fail() const;
 
   const Problem& problem_;
   const Weights& w_;
@@ -75,11 +79,11 @@ class Prediction {
   double marked_odds_ = 0;           ///< log of the odds of a pass of the marked list
 
   // Where probes are in flight: one entry, or row, for each way in which they may end.
-  Eigen::ArrayXd branch_, branch_self_mass_;              ///< probability; weight of 'self'
-  Eigen::ArrayXd pairs_, dose_, sets_, several_setters_;  ///< weights there, in units of those in w_
-  Eigen::ArrayXXd branch_step_, branch_self_step_;        ///< a column for each candidate
+  ByBranch branch_, branch_self_mass_;              ///< probability; weight of 'self'
+  ByBranch pairs_, dose_, sets_, several_setters_;  ///< weights there, in units of those in w_
+  Eigen::ArrayXXd branch_step_, branch_self_step_;  ///< a column for each candidate
   BranchSums branch_start_, branch_now_;
-  Eigen::ArrayXd marked_branch_odds_;  ///< times the branch's probability
+  ByBranch marked_branch_odds_;  ///< times the branch's probability
 };
 
 }  // namespace flakebisect::bisect

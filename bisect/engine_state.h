@@ -73,9 +73,11 @@ inline constexpr double alone_null_rate = 0.0002;
 /// Confirmation of the leading answer starts at this posterior probability.
 inline constexpr double confirm_from = 0.5;
 
-/// Of so many probes in flight, the last ones, every way to end is looked at; of the others the likeliest,
-/// for with a thousand in flight more would cost more than the probes.
-inline constexpr std::size_t looked_at = 12;
+/// Of how many probes in flight, the last ones, every way to end is looked at; of the others the likeliest.
+/// With hundreds in flight more would cost more than the probes.
+inline std::size_t looked_at(std::size_t in_flight) {
+  return in_flight <= 100 ? 12 : 3;
+}
 /// Probes in flight that settle a matter with this probability are waited for.
 inline constexpr double good_as_sure = 0.8;
 
