@@ -5,6 +5,8 @@
 #include <cstdio>
 #include <string>
 
+#include "analyzer/signature.h"
+
 namespace flakebisect::analyzer {
 
 void print_preamble(const Bisection& bisection) {

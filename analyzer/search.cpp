@@ -270,8 +270,8 @@ SearchEnd run_search(Bisection& bisection, const std::optional<Turn>& turn) {
       print_preamble(bisection);
   }
 
-  const bool terminal = isatty(STDERR_FILENO) == 1 && std::getenv("TERM") != nullptr &&
-                        std::string_view(std::getenv("TERM")) != "dumb";
+  const char* const term = std::getenv("TERM");
+  const bool terminal = isatty(STDERR_FILENO) == 1 && term != nullptr && std::string_view(term) != "dumb";
   StatusView view(stderr, terminal, terminal_width(STDERR_FILENO), facts.candidates);
   const Classifier classify(facts, options.match);
   LoopSettings settings;

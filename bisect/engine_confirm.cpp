@@ -99,8 +99,8 @@ Probe Engine::State::confirm(const Answer& answer) {
 Probe Engine::State::confirming_probe(const Answer& answer) {
   if (answer.kind == Kind::self) return issue({}, Purpose::treatment, answer);
   ArmDraw draw = draw_arm(answer, next_id);
-  const Probe probe = draw.treatment ? issue(std::move(draw.arms.treatment), Purpose::treatment, answer)
-                                     : issue(std::move(draw.arms.control), Purpose::control, answer);
+  Probe probe = draw.treatment ? issue(std::move(draw.arms.treatment), Purpose::treatment, answer)
+                               : issue(std::move(draw.arms.control), Purpose::control, answer);
   in_flight.at(probe.id).treatment_probability = draw.treatment_probability;
   return probe;
 }

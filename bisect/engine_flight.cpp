@@ -92,15 +92,19 @@ void Branches::thin_out(stats::Rng& rng) {
   // Systematic sampling: each is kept in proportion to its probability.
   double sum = 0;
   for (const Branch& branch : branches_) sum += branch.probability;
-  const double step = sum / static_cast<double>(most);
-  double at = rng.uniform() * step, passed = 0;
+  const double step = sum / static_cast<double>(most), offset = rng.uniform();
+  double passed = 0;
+  std::size_t drawn = 0;
   std::vector<Branch> kept;
   for (Branch& branch : branches_) {
     passed += branch.probability;
-    double hits = 0;
-    for (; at < passed; at += step) ++hits;
+    std::size_t hits = 0;
+    while ((static_cast<double>(drawn) + offset) * step < passed) {
+      ++drawn;
+      ++hits;
+    }
     if (hits == 0) continue;
-    branch.probability = hits / static_cast<double>(most);
+    branch.probability = static_cast<double>(hits) / static_cast<double>(most);
     kept.push_back(std::move(branch));
   }
   branches_ = std::move(kept);
