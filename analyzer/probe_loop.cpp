@@ -128,8 +128,11 @@ Observation make_observation(const Probe& probe, const ProbeResult& result, cons
 /// Rests end within ten minutes, however often a machine was lost.
 constexpr double longest_rest_seconds = 600;
 constexpr unsigned losses_that_count = 3;
-/// Runs alone before verdicts; only results that are never usable could ask for more.
-constexpr std::uint64_t most_verdict_checks = 300;
+/// So many runs alone, of a reproduction that fails at this rate, would show a failure as good as surely:
+/// where they did not, the verdict is not given.
+double most_verdict_checks(double rate) {
+  return std::max(300.0, 5 / std::max(rate, 1e-3));
+}
 
 class Loop {
  public:
@@ -348,7 +351,9 @@ bool Loop::verdict_stands() {
   if (!guarded_) return true;
   if (!checks_.empty() || alone_) return false;
   auto check = wanted_check();
-  if (!check || ++verdict_checks_ > most_verdict_checks) return true;
+  if (!check ||
+      static_cast<double>(++verdict_checks_) > most_verdict_checks(engine_.verdict().reproduce_rate))
+    return true;
   checks_.push_back(std::move(*check));
   return false;
 }
@@ -406,7 +411,7 @@ LoopResult Loop::run() {
       engine_.abandon(slot.probe->id);
     }
   }
-  loop_.unchecked = guarded_ && engine_.done() && verdict_checks_ <= most_verdict_checks && wanted_check();
+  loop_.unchecked = guarded_ && engine_.done() && wanted_check();
   lock.unlock();
   for (auto& slot : slots_) slot->quit();
   slots_.clear();

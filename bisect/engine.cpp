@@ -140,9 +140,7 @@ Probe Engine::State::issue(std::vector<TestIndex> subset, Purpose purpose, std::
   probe.subset = std::move(subset);
   probe.purpose = purpose;
   ++issued;
-  // Needed of the older ones, where there are many.
-  const bool likely_fails = in_flight.size() + 1 >= looked_at(in_flight.size()) &&
-                            predict_failure(problem, weights(), probe.subset) > 0.5;
+  const bool likely_fails = predict_failure(problem, weights(), probe.subset) > 0.5;
   in_flight.emplace(probe.id, Pending{probe, std::move(target), 0.5, likely_fails});
   return probe;
 }

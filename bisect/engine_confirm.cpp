@@ -49,6 +49,7 @@ bool Engine::State::settled() {
   if (top.probability < options.confidence || log_e(top) < log_e_needed() || !seen_enough(top) ||
       !outweighs_other_kinds(top))
     return false;
+  if (top.kind == Kind::not_reproduced) return true;
   final_verdict = own_verdict(true);
   start_follow_up();
   return true;

@@ -201,7 +201,8 @@ void Engine::State::observe_follow_up(const Observation& observation) {
 }
 
 Verdict Engine::State::verdict() {
-  if (!settled()) return own_verdict(false);
+  const bool final = settled();
+  if (!final_verdict) return own_verdict(final);
   Verdict verdict = *final_verdict;
   if (!cleaner_search && !further_search) verdict.arms = arms(verdict.tests);
   if (cleaner_search) {

@@ -130,7 +130,8 @@ struct Engine::State {
   bool full_list_is_due();
   /// Whether the verdict has been reached. It is given when the evidence first suffices, and stands: the
   /// bounds on errors are those of that moment, and what runs afterwards (see start_follow_up(), and the
-  /// caller's check that the reproduction fails with nothing beside it) answers other questions.
+  /// caller's check that the reproduction fails with nothing beside it) answers other questions. Only 'not
+  /// reproduced' is taken back where the next probe fails.
   bool settled();
   /// Whether the reproduction failed often enough, and in enough processes, for a verdict.
   bool seen_enough(const Answer& answer) const;
@@ -182,7 +183,7 @@ struct Engine::State {
   std::map<std::uint64_t, stats::ProcessRuns> runs_in_process;
   std::uint64_t confirming_runs = 0;  ///< issued since a confirmation last asked for a new process
   ProcessEvidence processes;
-  std::optional<Verdict> final_verdict;  ///< as it was reached
+  std::optional<Verdict> final_verdict;  ///< as it was reached; never 'not reproduced'
   std::optional<CleanerSearch> cleaner_search;
   std::optional<FurtherSearch> further_search;
 };

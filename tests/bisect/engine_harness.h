@@ -60,11 +60,11 @@ inline Trial run_trial(Engine& engine, const Problem& problem, const Rate& rate,
 }
 
 /// A whole search with default options.
-inline Trial search(const Problem& problem, const Rate& rate, std::uint64_t seed) {
+inline Trial search(const Problem& problem, const Rate& rate, std::uint64_t seed, std::uint64_t most = 5000) {
   EngineOptions options;
   options.seed = seed;
   Engine engine(problem, options);
-  return run_trial(engine, problem, rate, seed, 5000);
+  return run_trial(engine, problem, rate, seed, most);
 }
 
 inline Rate self_rate(double q) {

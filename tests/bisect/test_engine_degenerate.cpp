@@ -248,6 +248,23 @@ TEST_CASE("a verdict that was reached stands: later runs of its reproduction are
   CHECK(alone(after).failures == alone(trial.verdict).failures);
 }
 
+TEST_CASE("not reproduced is taken back where a later run fails") {
+  const Problem problem = make_problem(10);
+  Engine engine(problem, {});
+  const Trial trial = run_trial(
+      engine, problem, [](const auto&) { return 0.0; }, 3);
+  REQUIRE(trial.done);
+  REQUIRE(trial.verdict.kind == Kind::not_reproduced);
+  std::vector<TestIndex> full(10);
+  std::iota(full.begin(), full.end(), TestIndex{0});
+  for (int run = 0; run < 3; ++run) engine.observe(seen(full, false));
+  CHECK(engine.done());
+  for (int run = 0; run < 3; ++run) engine.observe(seen(full, true));
+  CHECK_FALSE(engine.done());
+  CHECK(engine.verdict().kind == Kind::inconclusive);
+  CHECK(engine.next_probe().has_value());
+}
+
 TEST_CASE("what is out of range is refused") {
   EngineOptions options;
   options.confidence = 1;

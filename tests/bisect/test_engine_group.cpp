@@ -122,7 +122,7 @@ TEST_CASE("three tests that are needed together are found by shrinking a failing
   // At 95 % confidence one search in twenty may be wrong.
   int right = 0;
   for (std::uint64_t seed = 1; seed <= 6; ++seed) {
-    const Trial trial = search(problem, needs_all({6, 17, 33}, 0.6, 0), seed);
+    const Trial trial = search(problem, needs_all({6, 17, 33}, 0.6, 0), seed, 3000);
     right += trial.done && trial.verdict.confirmed && trial.verdict.kind == Kind::polluter_set &&
                      trial.verdict.tests == std::vector<TestIndex>{6, 17, 33}
                  ? 1
@@ -133,7 +133,7 @@ TEST_CASE("three tests that are needed together are found by shrinking a failing
 
 TEST_CASE("four tests that are needed together, always failing with them") {
   const Problem problem = make_problem(30);
-  const Trial trial = search(problem, needs_all({2, 9, 15, 28}, 1, 0), 3);
+  const Trial trial = search(problem, needs_all({2, 9, 15, 28}, 1, 0), 3, 3000);
   REQUIRE(trial.done);
   CHECK(trial.verdict.kind == Kind::polluter_set);
   CHECK(trial.verdict.tests == std::vector<TestIndex>{2, 9, 15, 28});
@@ -148,7 +148,7 @@ TEST_CASE("three state-setters, each enough: one of them is named") {
         [](const std::set<TestIndex>& ran) {
           return ran.count(22) + ran.count(30) + ran.count(37) > 0 ? 0.0 : 0.4;
         },
-        seed);
+        seed, 3000);
     REQUIRE(trial.done);
     CHECK(trial.verdict.kind == Kind::brittle);
     REQUIRE(trial.verdict.tests.size() == 1);
