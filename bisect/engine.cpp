@@ -187,13 +187,12 @@ void Engine::State::observe(const Observation& observation) {
   if (final_verdict) {
     if (known) in_flight.erase(pending);
     if (observation.source == Source::probe && !cleaner_search && !further_search)
-      evidence.add(observation.ran, failed, observation.source, 1);
+      evidence.add(observation.ran, failed, observation.source, 1, observation.process);
     observe_follow_up(observation);
     return;
   }
   if (observation.source == Source::probe) {
     learn_overhead(observation);
-    processes.add(observation);
     const double expected = options.count_probes ? 1 : probe_seconds(problem, observation.ran);
     probed_seconds += expected;
     if (observation.ran == full_list()) full_list_seconds += expected;
@@ -214,7 +213,7 @@ void Engine::State::observe(const Observation& observation) {
     weight *= weight_in_process(process.runs++, process.failures, failed);
     process.failures += failed ? 1 : 0;
   }
-  evidence.add(observation.ran, failed, observation.source, weight);
+  evidence.add(observation.ran, failed, observation.source, weight, observation.process);
   posterior.add(observation.ran, failed, weight, evidence);
   cached_weights.reset();
   cached_best.reset();
@@ -243,12 +242,16 @@ std::optional<Probe> Engine::next_probe() {
   const double confirm_at = top.kind == Kind::self ? state.options.confidence : confirm_from;
   if (top.kind != Kind::not_reproduced && top.probability >= confirm_at &&
       (state.log_e(top) < state.log_e_needed() || !state.seen_enough(top))) {
+    if (top.kind == Kind::cumulative && state.log_e(top) >= state.log_e_needed())
+      return state.issue(state.list_without_common(), Purpose::search, std::nullopt);
     state.waiting = state.confirmation_on_its_way(top);
     return state.waiting ? std::nullopt : std::optional(state.confirm(top));
   }
   state.confirming_runs = 0;
   if (state.full_list_is_due()) return state.issue(state.full_list(), Purpose::search, std::nullopt);
-  if (top.kind == Kind::self && top.probability >= settle_from && state.evidence.probe_failures() > 0)
+  const bool misfit = state.self_does_not_fit(top);
+  if (top.kind == Kind::self && top.probability >= settle_from && state.evidence.probe_failures() > 0 &&
+      !misfit)
     if (auto list = state.settling_self()) {
       state.waiting = state.failure_on_its_way(*list);
       if (state.waiting) return std::nullopt;
@@ -256,7 +259,8 @@ std::optional<Probe> Engine::next_probe() {
     }
   Weights expected = state.weights_with_pending();
   // What is left to be shown is that it outweighs each other kind, the rare ones too.
-  if (top.probability >= std::min(duel_from, state.options.confidence) && !state.outweighs_other_kinds(top))
+  if (misfit || (top.probability >= std::min(duel_from, state.options.confidence) &&
+                 !state.outweighs_other_kinds(top)))
     expected = state.posterior.duel(level_of(top.kind, top.tests.size()), std::move(expected));
   const Choice choice =
       choose_probe(state.problem, expected, state.branches(expected), state.options.count_probes,

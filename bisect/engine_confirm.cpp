@@ -4,6 +4,8 @@
 #include <cmath>
 #include <tuple>
 
+#include "bisect/engine_fit.h"
+#include "bisect/engine_processes.h"
 #include "bisect/engine_state.h"
 #include "stats/log_math.h"
 #include "stats/rng.h"
@@ -38,8 +40,6 @@ bool Engine::State::outweighs_other_kinds(const Answer& answer) {
 
 double evidence_needed(std::size_t answer, std::size_t other) {
   if (answer == level_self && other == level_polluter) return 40;
-  // Several polluters, each enough, fail the more often the more runs, as a leak does.
-  if (answer == level_cumulative && other == level_polluter) return 200;
   return 20;
 }
 
@@ -47,7 +47,7 @@ bool Engine::State::settled() {
   if (final_verdict) return true;
   const Answer& top = best();
   if (top.probability < options.confidence || log_e(top) < log_e_needed() || !seen_enough(top) ||
-      !outweighs_other_kinds(top))
+      !outweighs_other_kinds(top) || self_does_not_fit(top))
     return false;
   if (top.kind == Kind::not_reproduced) return true;
   final_verdict = own_verdict(true);
@@ -56,7 +56,28 @@ bool Engine::State::settled() {
 }
 
 bool Engine::State::seen_enough(const Answer& answer) const {
-  return processes.enough_for(answer.kind, answer.tests);
+  if (!enough_processes(evidence, answer.kind, answer.tests)) return false;
+  // The arms of a leak cannot tell it from a test that every failing list held.
+  return answer.kind != Kind::cumulative || to_tests(evidence.common_to_failures()).empty();
+}
+
+bool Engine::State::self_does_not_fit(const Answer& answer) const {
+  return answer.kind == Kind::self && answer.probability >= duel_from &&
+         fit_of(evidence, full_list().size(), answer.kind, {}).rises();
+}
+
+std::vector<TestIndex> Engine::State::list_without_common() const {
+  std::vector<TestIndex> left_out = to_tests(evidence.common_to_failures());
+  stats::Rng rng(options.seed, next_id);
+  for (std::size_t i = left_out.size(); i > 1; --i)
+    std::swap(left_out[i - 1], left_out[static_cast<std::size_t>(rng.uniform() * static_cast<double>(i))]);
+  std::vector<TestIndex> list = full_list();
+  // Half of them; but no more of the list than a leak's rate can bear.
+  left_out.resize(std::min((left_out.size() + 1) / 2, std::max<std::size_t>(1, list.size() / 4)));
+  const SubsetBits without = to_bits(left_out, problem.candidates.size());
+  list.erase(std::remove_if(list.begin(), list.end(), [&](TestIndex test) { return contains(without, test); }),
+             list.end());
+  return list;
 }
 
 std::vector<TestIndex> Engine::State::full_list() const {
@@ -90,7 +111,7 @@ Arms Engine::State::arms_of(const Answer& answer, std::uint64_t number) const {
 
 Probe Engine::State::confirm(const Answer& answer) {
   Probe probe = confirming_probe(answer);
-  if (processes.shared()) {
+  if (evidence.processes_shared()) {
     probe.fresh_process = confirming_runs == 0;
     confirming_runs = (confirming_runs + 1) % confirming_runs_of_a_process;
   }
@@ -164,8 +185,13 @@ bool Engine::State::full_list_is_due() {
   // The more is left for explanations that need many tests, or none, the more of the time.
   const Weights& w = weights();
   const double many = w.gone + w.dose.weight + w.pairs.total + w.set.weight;
-  const double least = evidence.probe_failures() == 0 ? unseen_full_list_share : least_full_list_share;
-  const double share = std::clamp(full_list_share * many, least, full_list_share);
+  const bool unseen =
+      evidence.probe_failures() == 0 && evidence.history_failures() < failures_that_tell_a_rate;
+  const double least = unseen ? unseen_full_list_share : least_full_list_share;
+  const auto failures = static_cast<double>(evidence.arm(full).probe_failures);
+  const double of_many =
+      full_list_share * many * full_list_failures_for_half / (full_list_failures_for_half + failures);
+  const double share = std::clamp(of_many, least, full_list_share);
   return full_list_seconds + under_way + seconds <= share * (probed_seconds + under_way + seconds);
 }
 

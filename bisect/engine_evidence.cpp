@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <numeric>
 #include <stdexcept>
 
 namespace flakebisect::bisect {
@@ -44,22 +45,36 @@ void add_to(Counts& counts, const std::vector<TestIndex>& ran, bool failed, doub
 Evidence::Evidence(std::size_t candidates) : candidates_(candidates) {
   counts_.active_failures = Eigen::ArrayXd::Zero(static_cast<Eigen::Index>(candidates));
   counts_.active_passes = Eigen::ArrayXd::Zero(static_cast<Eigen::Index>(candidates));
+  std::vector<TestIndex> all(candidates);
+  std::iota(all.begin(), all.end(), TestIndex{0});
+  common_ = to_bits(all, candidates);
 }
 
-void Evidence::add(const std::vector<TestIndex>& ran, bool failed, Source source, double weight) {
+bool failure_possible(const SubsetBits& list, Kind kind, const std::vector<TestIndex>& tests) {
+  const auto ran = [&](TestIndex test) { return contains(list, test); };
+  if (kind == Kind::brittle) return std::none_of(tests.begin(), tests.end(), ran);
+  return std::all_of(tests.begin(), tests.end(), ran);
+}
+
+void Evidence::add(const std::vector<TestIndex>& ran, bool failed, Source source, double weight,
+                   std::uint64_t process) {
   const SubsetBits bits = to_bits(ran, candidates_);
   std::vector<TestIndex> once = ran;
   std::sort(once.begin(), once.end());
   once.erase(std::unique(once.begin(), once.end()), once.end());
   add_to(counts_, once, failed, weight);
-  ArmCounts& arm = arms_[bits];
+  const auto place = arms_.try_emplace(bits).first;
+  ArmCounts& arm = place->second;
   (failed ? arm.failures : arm.passes) += weight;
   if (source == Source::probe) {
     ++arm.probe_runs;
     ++probe_runs_;
+    runs_.push_back({&place->first, process, failed});
+    if (process != 0 && !processes_.insert(process).second) processes_shared_ = true;
     if (failed) {
       ++arm.probe_failures;
       ++probe_failures_;
+      for (std::size_t word = 0; word < bits.size(); ++word) common_[word] &= bits[word];
     }
   } else {
     (failed ? history_failures_ : history_passes_) += weight;

@@ -1,12 +1,14 @@
 #pragma once
 
 /// What has been seen, reduced to what the explanations need: weighted counts of failures and passes, in all
-/// and for each candidate, and the runs themselves as bit rows (for explanations that need two tests
-/// together). Time per observation and memory do not depend on how often a list was repeated.
+/// and for each candidate, and the lists as bit rows (for explanations that need two tests together). Beside
+/// it the probes in their order, a few words each, for the questions that counts cannot answer: whether the
+/// outcome depends on the process, on the time, on what else ran.
 
 #include <Eigen/Core>
 #include <cstdint>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "bisect/engine.h"
@@ -32,6 +34,17 @@ struct ArmCounts {
   std::uint64_t probe_failures = 0, probe_runs = 0;  ///< of probes alone
 };
 
+/// One usable probe.
+struct ProbeRun {
+  const SubsetBits* list = nullptr;  ///< what ran before the victim; owned by the Evidence
+  std::uint64_t process = 0;         ///< as in Observation
+  bool failed = false;
+};
+
+/// Whether an answer says that the victim can fail after this list: its culprits ran (brittle: no
+/// state-setter ran; self and others without tests: always).
+bool failure_possible(const SubsetBits& list, Kind kind, const std::vector<TestIndex>& tests);
+
 /// Weighted counts. `active` means 'with this candidate'.
 struct Counts {
   double failures = 0, passes = 0;
@@ -41,11 +54,14 @@ struct Counts {
 class Evidence {
  public:
   explicit Evidence(std::size_t candidates);
+  Evidence(const Evidence&) = delete;  // runs() points into it
+  Evidence& operator=(const Evidence&) = delete;
 
   /// Counts one pass or failure of the victim with `weight` in (0, 1]; other outcomes carry no information
   /// about the failure to explain and must not come here. Duplicates in `ran` count once. Throws
-  /// std::invalid_argument where an index is out of range.
-  void add(const std::vector<TestIndex>& ran, bool failed, Source source, double weight);
+  /// std::invalid_argument where an index is out of range. `process` as in Observation.
+  void add(const std::vector<TestIndex>& ran, bool failed, Source source, double weight,
+           std::uint64_t process = 0);
 
   const Counts& counts() const { return counts_; }
   const std::unordered_map<SubsetBits, ArmCounts, SubsetHash>& arms() const { return arms_; }
@@ -53,6 +69,12 @@ class Evidence {
   ArmCounts arm(const std::vector<TestIndex>& tests) const;
   std::uint64_t probe_failures() const { return probe_failures_; }
   std::uint64_t probe_runs() const { return probe_runs_; }
+  /// The probes, in the order in which they ended.
+  const std::vector<ProbeRun>& runs() const { return runs_; }
+  /// The candidates that ran in every failing probe; all of them before the first failure.
+  const SubsetBits& common_to_failures() const { return common_; }
+  /// Whether two probes shared a process.
+  bool processes_shared() const { return processes_shared_; }
   double history_failures() const { return history_failures_; }
   double history_passes() const { return history_passes_; }
   /// Changes with every add().
@@ -65,6 +87,10 @@ class Evidence {
   std::uint64_t probe_failures_ = 0, probe_runs_ = 0;
   double history_failures_ = 0, history_passes_ = 0;
   std::uint64_t version_ = 0;
+  std::vector<ProbeRun> runs_;
+  SubsetBits common_;
+  std::unordered_set<std::uint64_t> processes_;
+  bool processes_shared_ = false;
 };
 
 /// Adds one run to weighted counts.

@@ -15,34 +15,13 @@ constexpr std::size_t kLeastProcesses = 3;
 constexpr std::uint64_t kEnoughRuns =
     80;  ///< after so many, a verdict no longer waits for the question to be settled
 
-bool failure_possible(const std::vector<TestIndex>& ran, Kind kind, const std::vector<TestIndex>& tests) {
-  const auto has = [&](TestIndex test) { return std::find(ran.begin(), ran.end(), test) != ran.end(); };
-  if (kind == Kind::brittle) return std::none_of(tests.begin(), tests.end(), has);
-  return std::all_of(tests.begin(), tests.end(), has);
-}
-
 }  // namespace
 
-void ProcessEvidence::add(const Observation& observation) {
-  if (observation.source != Source::probe) return;
-  const bool failed = observation.outcome == Outcome::fail;
-  if (!failed && observation.outcome != Outcome::pass) return;
-  if (observation.process != 0) {
-    const auto place = std::lower_bound(processes_.begin(), processes_.end(), observation.process);
-    if (place != processes_.end() && *place == observation.process) {
-      shared_ = true;
-    } else {
-      processes_.insert(place, observation.process);
-    }
-  }
-  runs_.push_back({observation.ran, observation.process, failed});
-}
-
-ProcessSummary ProcessEvidence::summary(Kind kind, const std::vector<TestIndex>& tests) const {
+ProcessSummary summarise_processes(const Evidence& evidence, Kind kind, const std::vector<TestIndex>& tests) {
   ProcessSummary summary;
   std::map<std::uint64_t, stats::ProcessRuns> shared;
-  for (const Run& run : runs_) {
-    if (!failure_possible(run.ran, kind, tests)) continue;
+  for (const ProbeRun& run : evidence.runs()) {
+    if (!failure_possible(*run.list, kind, tests)) continue;
     ++summary.runs;
     if (run.process == 0) {
       summary.processes.push_back({1, run.failed ? 1U : 0U});
@@ -57,10 +36,10 @@ ProcessSummary ProcessEvidence::summary(Kind kind, const std::vector<TestIndex>&
   return summary;
 }
 
-bool ProcessEvidence::enough_for(Kind kind, const std::vector<TestIndex>& tests) const {
+bool enough_processes(const Evidence& evidence, Kind kind, const std::vector<TestIndex>& tests) {
   // A leak's rate varies with how much ran; what was never seen has no rate.
-  if (!shared_ || kind == Kind::cumulative || kind == Kind::not_reproduced) return true;
-  const ProcessSummary seen = summary(kind, tests);
+  if (!evidence.processes_shared() || kind == Kind::cumulative || kind == Kind::not_reproduced) return true;
+  const ProcessSummary seen = summarise_processes(evidence, kind, tests);
   if (seen.processes.size() < kLeastProcesses) return false;
   const auto failing = std::count_if(seen.processes.begin(), seen.processes.end(),
                                      [](const stats::ProcessRuns& one) { return one.failures > 0; });
@@ -69,9 +48,10 @@ bool ProcessEvidence::enough_for(Kind kind, const std::vector<TestIndex>& tests)
          seen.spread.probability <= kPrior * 1.001;
 }
 
-std::optional<std::string> ProcessEvidence::remark(Kind kind, const std::vector<TestIndex>& tests) const {
-  if (!shared_ || kind == Kind::cumulative || kind == Kind::not_reproduced) return std::nullopt;
-  const ProcessSummary seen = summary(kind, tests);
+std::optional<std::string> process_remark(const Evidence& evidence, Kind kind,
+                                          const std::vector<TestIndex>& tests) {
+  if (!evidence.processes_shared() || kind == Kind::cumulative || kind == Kind::not_reproduced) return std::nullopt;
+  const ProcessSummary seen = summarise_processes(evidence, kind, tests);
   const std::size_t count = seen.processes.size();
   if (seen.spread.probability >= kSureEnough) {
     const auto failing = static_cast<std::size_t>(

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "bisect/engine.h"
+#include "bisect/engine_evidence.h"
 #include "stats/process_spread.h"
 
 namespace flakebisect::bisect {
@@ -19,31 +19,15 @@ struct ProcessSummary {
   stats::ProcessSpread spread;
 };
 
-/// Usable probes of a search with the processes that made them.
-class ProcessEvidence {
- public:
-  void add(const Observation& observation);
-  /// Whether two probes shared a process.
-  bool shared() const { return shared_; }
-  /// The probes in which the culprits ran (brittle: in which no state-setter ran; self: all).
-  ProcessSummary summary(Kind kind, const std::vector<TestIndex>& tests) const;
-  /// Whether enough processes were seen for a verdict of this kind: where warm servers are used, at least
-  /// three, the failure in two of them, and their runs say whether the outcome varies by process (or many
-  /// runs do not).
-  bool enough_for(Kind kind, const std::vector<TestIndex>& tests) const;
-  /// For the reader: that the outcome varies by process, or that it does not; nothing where no process was
-  /// shared.
-  std::optional<std::string> remark(Kind kind, const std::vector<TestIndex>& tests) const;
-
- private:
-  struct Run {
-    std::vector<TestIndex> ran;
-    std::uint64_t process;
-    bool failed;
-  };
-  std::vector<Run> runs_;
-  std::vector<std::uint64_t> processes_;  ///< sorted
-  bool shared_ = false;
-};
+/// The probes in which the culprits ran (brittle: in which no state-setter ran; self: all).
+ProcessSummary summarise_processes(const Evidence& evidence, Kind kind, const std::vector<TestIndex>& tests);
+/// Whether enough processes were seen for a verdict of this kind: where warm servers are used, at least
+/// three, the failure in two of them, and their runs say whether the outcome varies by process (or many runs
+/// do not).
+bool enough_processes(const Evidence& evidence, Kind kind, const std::vector<TestIndex>& tests);
+/// For the reader: that the outcome varies by process, or that it does not; nothing where no process was
+/// shared.
+std::optional<std::string> process_remark(const Evidence& evidence, Kind kind,
+                                          const std::vector<TestIndex>& tests);
 
 }  // namespace flakebisect::bisect

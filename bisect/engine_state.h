@@ -11,9 +11,9 @@
 #include "bisect/engine_evidence.h"
 #include "bisect/engine_follow_up.h"
 #include "bisect/engine_posterior.h"
-#include "bisect/engine_processes.h"
 #include "bisect/engine_select.h"
 #include "stats/e_value.h"
+#include "stats/process_spread.h"
 
 namespace flakebisect::bisect {
 
@@ -54,8 +54,12 @@ double evidence_needed(std::size_t answer, std::size_t other);
 /// left that need many tests.
 inline constexpr double least_full_list_share = 0.05;
 inline constexpr double full_list_share = 0.5;
+/// What the list has shown by so many failures needs only half of that time.
+inline constexpr double full_list_failures_for_half = 2;
 /// Before the first failure at least so much: how often it fails decides what each other probe is worth.
 inline constexpr double unseen_full_list_share = 0.25;
+/// Weighted failures in stored runs from which on its rate counts as seen.
+inline constexpr double failures_that_tell_a_rate = 0.7;
 
 /// From this posterior probability on, a search whose leading kind does not yet outweigh the others looks for
 /// what tells it from the strongest of them.
@@ -128,6 +132,11 @@ struct Engine::State {
   /// Whether the whole list's turn has come: while no answer leads, a share of the time goes to it, because
   /// every explanation fails there, those that need many tests and those that no model here has among them.
   bool full_list_is_due();
+  /// Whether the answer is 'self' although other tests, seemingly, make it fail at least twice as often.
+  bool self_does_not_fit(const Answer& answer) const;
+  /// For 'cumulative', where some tests ran in every failing probe: a list without some of them. Only once it
+  /// fails without each of them it is the number of tests that matters.
+  std::vector<TestIndex> list_without_common() const;
   /// Whether the verdict has been reached. It is given when the evidence first suffices, and stands: the
   /// bounds on errors are those of that moment, and what runs afterwards (see start_follow_up(), and the
   /// caller's check that the reproduction fails with nothing beside it) answers other questions. Only 'not
@@ -182,7 +191,6 @@ struct Engine::State {
   bool waiting = false;
   std::map<std::uint64_t, stats::ProcessRuns> runs_in_process;
   std::uint64_t confirming_runs = 0;  ///< issued since a confirmation last asked for a new process
-  ProcessEvidence processes;
   std::optional<Verdict> final_verdict;  ///< as it was reached; never 'not reproduced'
   std::optional<CleanerSearch> cleaner_search;
   std::optional<FurtherSearch> further_search;
