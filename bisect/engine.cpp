@@ -259,8 +259,8 @@ std::optional<Probe> Engine::next_probe() {
     }
   Weights expected = state.weights_with_pending();
   // What is left to be shown is that it outweighs each other kind, the rare ones too.
-  if (misfit || (top.probability >= std::min(duel_from, state.options.confidence) &&
-                 !state.outweighs_other_kinds(top)))
+  if (misfit ||
+      (top.probability >= std::min(duel_from, state.options.confidence) && !state.outweighs_other_kinds(top)))
     expected = state.posterior.duel(level_of(top.kind, top.tests.size()), std::move(expected));
   const Choice choice =
       choose_probe(state.problem, expected, state.branches(expected), state.options.count_probes,

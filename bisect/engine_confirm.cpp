@@ -75,8 +75,9 @@ std::vector<TestIndex> Engine::State::list_without_common() const {
   // Half of them; but no more of the list than a leak's rate can bear.
   left_out.resize(std::min((left_out.size() + 1) / 2, std::max<std::size_t>(1, list.size() / 4)));
   const SubsetBits without = to_bits(left_out, problem.candidates.size());
-  list.erase(std::remove_if(list.begin(), list.end(), [&](TestIndex test) { return contains(without, test); }),
-             list.end());
+  list.erase(
+      std::remove_if(list.begin(), list.end(), [&](TestIndex test) { return contains(without, test); }),
+      list.end());
   return list;
 }
 

@@ -84,12 +84,12 @@ std::vector<std::string> fit_remarks(const Fit& fit, Kind kind) {
                     of_runs(few), of_runs(many), advice));
   }
   if (fit.drift.probability >= sure_of_misfit) {
-    remarks.push_back(
-        fmt::format("the rate changed while the probes ran: about {:.2g} % in the first {} in which the cause "
-                    "was present, {:.2g} % in the other {} (probability {:.3g} %); look at what else the machine "
-                    "did, at caches, disks that fill up, the time of day",
-                    100 * fit.drift.rate_before, fit.drift.at, 100 * fit.drift.rate_after,
-                    fit.runs - fit.drift.at, 100 * std::min(fit.drift.probability, 0.999)));
+    remarks.push_back(fmt::format(
+        "the rate changed while the probes ran: about {:.2g} % in the first {} in which the cause "
+        "was present, {:.2g} % in the other {} (probability {:.3g} %); look at what else the machine "
+        "did, at caches, disks that fill up, the time of day",
+        100 * fit.drift.rate_before, fit.drift.at, 100 * fit.drift.rate_after, fit.runs - fit.drift.at,
+        100 * std::min(fit.drift.probability, 0.999)));
   }
   return remarks;
 }

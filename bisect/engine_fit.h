@@ -1,7 +1,7 @@
 #pragma once
 
-/// Whether what was seen looks like what the answer predicts. Every explanation by tests says: where its cause
-/// was present the failure has one rate, whatever else ran, and at all times. The posterior compares
+/// Whether what was seen looks like what the answer predicts. Every explanation by tests says: where its
+/// cause was present the failure has one rate, whatever else ran, and at all times. The posterior compares
 /// explanations with each other and does not see that none of them fits; this does.
 
 #include <cstddef>
@@ -32,8 +32,8 @@ struct Fit {
   bool rises() const;
 };
 
-/// Of an answer that says that the failure has one rate; for 'cumulative', whose rate depends on how much ran,
-/// and 'not reproduced' nothing is tested. `listed`: the failing run's tests.
+/// Of an answer that says that the failure has one rate; for 'cumulative', whose rate depends on how much
+/// ran, and 'not reproduced' nothing is tested. `listed`: the failing run's tests.
 Fit fit_of(const Evidence& evidence, std::size_t listed, Kind kind, const std::vector<TestIndex>& tests);
 
 /// For the reader: what does not fit. Empty where all does.

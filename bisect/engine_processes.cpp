@@ -50,7 +50,8 @@ bool enough_processes(const Evidence& evidence, Kind kind, const std::vector<Tes
 
 std::optional<std::string> process_remark(const Evidence& evidence, Kind kind,
                                           const std::vector<TestIndex>& tests) {
-  if (!evidence.processes_shared() || kind == Kind::cumulative || kind == Kind::not_reproduced) return std::nullopt;
+  if (!evidence.processes_shared() || kind == Kind::cumulative || kind == Kind::not_reproduced)
+    return std::nullopt;
   const ProcessSummary seen = summarise_processes(evidence, kind, tests);
   const std::size_t count = seen.processes.size();
   if (seen.spread.probability >= kSureEnough) {

@@ -190,7 +190,7 @@ struct Engine::State {
   std::uint64_t other_failures = 0;
   bool waiting = false;
   std::map<std::uint64_t, stats::ProcessRuns> runs_in_process;
-  std::uint64_t confirming_runs = 0;  ///< issued since a confirmation last asked for a new process
+  std::uint64_t confirming_runs = 0;     ///< issued since a confirmation last asked for a new process
   std::optional<Verdict> final_verdict;  ///< as it was reached; never 'not reproduced'
   std::optional<CleanerSearch> cleaner_search;
   std::optional<FurtherSearch> further_search;

@@ -117,9 +117,11 @@ Verdict Engine::State::own_verdict(bool final) {
   if (top.kind == Kind::polluter || top.kind == Kind::polluter_set) verdict.reproduce = top.tests;
   if (top.kind == Kind::cumulative || top.kind == Kind::not_reproduced) verdict.reproduce = full_list();
   verdict.reproduce_rate = top.rate;
-  if (auto remark = process_remark(evidence, top.kind, top.tests)) verdict.remarks.push_back(std::move(*remark));
+  if (auto remark = process_remark(evidence, top.kind, top.tests))
+    verdict.remarks.push_back(std::move(*remark));
   if (final)
-    for (std::string& remark : fit_remarks(fit_of(evidence, full_list().size(), top.kind, top.tests), top.kind))
+    for (std::string& remark :
+         fit_remarks(fit_of(evidence, full_list().size(), top.kind, top.tests), top.kind))
       verdict.remarks.push_back(std::move(remark));
   if (final && top.kind == Kind::self) {
     const Weights& w = weights();

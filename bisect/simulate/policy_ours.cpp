@@ -3,7 +3,9 @@
 #include <ctime>
 #include <exception>
 #include <queue>
+#include <set>
 #include <utility>
+#include <vector>
 
 #include "bisect/simulate/policy.h"
 #include "bisect/simulate/random.h"
@@ -83,6 +85,8 @@ class Ours final : public Policy {
     // Probes that run, the one that ends first in front. What still runs when the answer is there is cut off.
     const auto later = [](const Running& a, const Running& b) { return a.until > b.until; };
     std::priority_queue<Running, std::vector<Running>, decltype(later)> running(later);
+    std::set<std::uint64_t> in_flight, had_company;
+    std::set<std::vector<TestIndex>> failed_alone;  // lists, with nothing beside them
     while (!engine.done()) {
       double choice = 0;
       while (running.size() < options.jobs) {
@@ -94,6 +98,11 @@ class Ours final : public Policy {
         }
         const WorldRun run = world.run(probe->subset, probe->fresh_process);
         answer.search_probes += probe->purpose == Purpose::search ? 1U : 0U;
+        if (!in_flight.empty()) {
+          had_company.insert(in_flight.begin(), in_flight.end());
+          had_company.insert(probe->id);
+        }
+        in_flight.insert(probe->id);
         running.push({answer.wall_seconds + run.seconds, std::move(*probe), run});
       }
       if (running.empty()) {
@@ -102,6 +111,10 @@ class Ours final : public Policy {
       const Running ended = running.top();
       running.pop();
       answer.wall_seconds = ended.until;
+      in_flight.erase(ended.probe.id);
+      if (had_company.erase(ended.probe.id) == 0 && ended.run.outcome == Outcome::fail) {
+        failed_alone.insert(ended.probe.subset);
+      }
       const double then = thread_seconds();
       engine.observe(observation(ended.probe, ended.run));
       choice += thread_seconds() - then;
@@ -111,7 +124,7 @@ class Ours final : public Policy {
       }
     }
     const Verdict verdict = engine.verdict();
-    if (options.jobs > 1 && engine.done()) {
+    if (options.jobs > 1 && engine.done() && failed_alone.count(verdict.reproduce) == 0) {
       check_alone(verdict, world, answer);
     }
     answer.kind = verdict.kind;

@@ -1,7 +1,7 @@
 #include "bisect/engine_fit.h"
 
-#include <catch2/catch.hpp>
 #include <algorithm>
+#include <catch2/catch.hpp>
 #include <functional>
 #include <vector>
 
