@@ -104,7 +104,7 @@ std::vector<Answer> Engine::State::answers(std::size_t most) {
     all.push_back({Kind::polluter_set, group.tests, w.set.weight * group.probability, group.in, group.out});
   // Of several state-setters each one is a right answer.
   Eigen::ArrayXd setter = w.brittle.weight;
-  if (!w.setters.parts.empty()) setter += w.setters.weight * w.setters.member;
+  if (w.setters.member.size() > 0) setter += w.setters.weight * w.setters.member;
   // Thousands of single tests, of which few are asked for: only these are spelled out.
   const auto spell_out = [&](Kind kind, const Eigen::ArrayXd& weight, const auto& answer) {
     std::vector<std::pair<double, TestIndex>> order;

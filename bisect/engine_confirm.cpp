@@ -39,7 +39,7 @@ bool Engine::State::outweighs_other_kinds(const Answer& answer) {
 }
 
 double evidence_needed(std::size_t answer, std::size_t other) {
-  if (answer == level_self && other == level_polluter) return 40;
+  if (answer == level_self && (other == level_polluter || other == level_brittle)) return 40;
   return 20;
 }
 

@@ -13,9 +13,10 @@ namespace {
 // A background is there in one case of five, as for the other kinds.
 constexpr struct { double ratio, weight; } group_ratios[] = {{0.0, 0.8}, {0.04, 0.1}, {0.16, 0.1}};
 
-constexpr double light_in_prediction = 0.02;
+// Until a list is marked, a third of the groups is taken to be active.
+const double unmarked_share = std::exp(-1.0);
 // Of more tests no groups are made: choosing a probe would take too long.
-constexpr std::size_t large_universe = 1500;
+constexpr std::size_t large_universe = 2500;
 
 /// Probabilities of how many of some tests are members, as far as it matters whether they are `least`.
 class Sizes {
@@ -230,20 +231,57 @@ void GroupPosterior::predict(GroupWeights& weights) const {
   weights.likely.push_back(std::move(likely));
 }
 
-GroupPrediction::GroupPrediction(const GroupWeights& weights) : w_(weights) {
-  // Too light to matter: as if such groups never failed.
-  if (w_.weight < light_in_prediction) return;
+GroupPrediction::GroupPrediction(const GroupWeights& weights, double light) : w_(weights) {
+  heavy_ = w_.weight > 0 && w_.weight >= light && (!w_.parts.empty() || w_.exact.share > 0);
+  if (!heavy_) return;
   for (const GroupWeights::Part& part : w_.parts) {
     start_.push_back(w_.all_needed ? part.log_none : 0.0);
     terms_.push_back(
         {std::exp(part.log_none), part.share * w_.weight * part.out,
          part.share * w_.weight * (part.in - part.out),
          part.share * w_.weight * stats::binary_entropy(part.out),
-         part.share * w_.weight * (stats::binary_entropy(part.in) - stats::binary_entropy(part.out)), 1.0});
+         part.share * w_.weight * (stats::binary_entropy(part.in) - stats::binary_entropy(part.out)),
+         unmarked_share});
   }
-  log_active_ = start_;
-  // Until a list is marked, a third of the groups is taken to be active.
-  for (Term& term : terms_) term.marked = std::exp(-1.0);
+  tabulate();
+  restart();
+}
+
+void GroupPrediction::tabulate() {
+  const GroupWeights::Exact& exact = w_.exact;
+  if (!(exact.share > 0)) return;
+  const std::size_t masks = std::size_t{1} << exact.suspects.size();
+  const auto everybody = static_cast<std::uint32_t>(masks - 1);
+  start_mask_ = w_.all_needed ? 0 : everybody;
+  marked_mask_ = everybody;
+  marked_share_ = unmarked_share;
+  table_.assign(masks, {});
+  Sums inactive;
+  for (const GroupWeights::Exact::Group& group : exact.groups) {
+    const double weight = w_.weight * exact.share * group.probability;
+    const double known = stats::binary_entropy(group.out);
+    inactive.fail += weight * group.out;
+    inactive.known += weight * known;
+    table_[group.mask].fail += weight * (group.in - group.out);
+    table_[group.mask].known += weight * (stats::binary_entropy(group.in) - known);
+  }
+  // A group is active where the mask holds all of it: sums over subsets.
+  for (std::size_t bit = 1; bit < masks; bit *= 2)
+    for (std::size_t mask = 0; mask < masks; ++mask)
+      if ((mask & bit) != 0) {
+        table_[mask].fail += table_[mask ^ bit].fail;
+        table_[mask].known += table_[mask ^ bit].known;
+      }
+  for (Sums& sums : table_) {
+    sums.fail += inactive.fail;
+    sums.known += inactive.known;
+  }
+}
+
+std::uint32_t GroupPrediction::bit_of(TestIndex test) const {
+  const std::vector<TestIndex>& suspects = w_.exact.suspects;
+  const auto found = std::lower_bound(suspects.begin(), suspects.end(), test);
+  return found == suspects.end() || *found != test ? 0 : 1U << (found - suspects.begin());
 }
 
 void GroupPrediction::include_in_terms(TestIndex test) {
@@ -251,14 +289,19 @@ void GroupPrediction::include_in_terms(TestIndex test) {
     const double one = w_.parts[i].log_absent[static_cast<Eigen::Index>(test)];
     log_active_[i] += w_.all_needed ? -one : one;
   }
+  if (table_.empty()) return;
+  const std::uint32_t bit = bit_of(test);
+  mask_ = w_.all_needed ? mask_ | bit : mask_ & ~bit;
 }
 
 void GroupPrediction::mark() {
   for (std::size_t i = 0; i < terms_.size(); ++i) terms_[i].marked = std::exp(std::min(0.0, log_active_[i]));
+  marked_mask_ = mask_;
+  marked_share_ = 1;
 }
 
 GroupPrediction::Sums GroupPrediction::sums_of_terms() const {
-  Sums sums;
+  Sums sums = table_.empty() ? Sums{} : table_[mask_];
   for (std::size_t i = 0; i < terms_.size(); ++i) {
     const Term& term = terms_[i];
     // No group is empty.
@@ -279,6 +322,13 @@ GroupPrediction::Sums GroupPrediction::slope_of_terms(TestIndex test) const {
     sums.fail += step * terms_[i].fail_step;
     sums.known += step * terms_[i].known_step;
   }
+  if (table_.empty()) return sums;
+  const std::uint32_t bit = bit_of(test);
+  if (bit == 0) return sums;
+  const Sums &left_alone = table_[marked_mask_ | bit], &quenched = table_[marked_mask_ & ~bit];
+  const double sign = w_.all_needed ? marked_share_ : -marked_share_;
+  sums.fail += sign * (left_alone.fail - quenched.fail);
+  sums.known += sign * (left_alone.known - quenched.known);
   return sums;
 }
 

@@ -75,22 +75,28 @@ class GroupPosterior {
 /// What a group predicts for a list that grows test by test.
 class GroupPrediction {
  public:
-  explicit GroupPrediction(const GroupWeights& weights);
-  /// Too light to matter: all sums are 0.
-  bool light() const { return terms_.empty(); }
-  void restart() { log_active_ = start_; }
+  /// Groups lighter than this together cost more time than they inform.
+  static constexpr double too_light = 0.02;
+  /// Keeps a reference.
+  explicit GroupPrediction(const GroupWeights& weights, double light = too_light);
+  /// Too light, or not there: all sums are 0.
+  bool light() const { return !heavy_; }
+  void restart() {
+    log_active_ = start_;
+    mask_ = start_mask_;
+  }
   void include(TestIndex test) {
-    if (!terms_.empty()) include_in_terms(test);
+    if (heavy_) include_in_terms(test);
   }
   struct Sums {
     double fail = 0;   ///< expected failures, times the weight
     double known = 0;  ///< entropy that is left once the group is known, times the weight
   };
-  Sums sums() const { return terms_.empty() ? Sums{} : sums_of_terms(); }
+  Sums sums() const { return heavy_ ? sums_of_terms() : Sums{}; }
   /// The present list is the one about which slopes are asked.
   void mark();
   /// By how much including the test changes the sums.
-  Sums slope(TestIndex test) const { return terms_.empty() ? Sums{} : slope_of_terms(test); }
+  Sums slope(TestIndex test) const { return heavy_ ? slope_of_terms(test) : Sums{}; }
 
  private:
   void include_in_terms(TestIndex test);
@@ -101,9 +107,18 @@ class GroupPrediction {
     double fail, fail_step, known, known_step;
     double marked;  ///< share of the groups that is active in the marked list
   };
+  void tabulate();
+  /// 0 where it is no suspect.
+  std::uint32_t bit_of(TestIndex test) const;
   const GroupWeights& w_;
+  bool heavy_ = false;
   std::vector<Term> terms_;
   std::vector<double> start_, log_active_;
+  // Of the groups weighed one by one: the suspects that leave the group alone, by running (all needed) or by
+  // not running, and the sums for each such mask.
+  std::uint32_t start_mask_ = 0, mask_ = 0, marked_mask_ = 0;
+  double marked_share_ = 0;
+  std::vector<Sums> table_;
 };
 
 }  // namespace flakebisect::bisect

@@ -98,6 +98,8 @@ ExactGroups weigh_groups(const Evidence& evidence, const stats::TwoRateModel& mo
         if ((group.mask >> i & 1) != 0) found.tests.push_back(result.suspects[i]);
       result.best.push_back(std::move(found));
     }
+    result.groups.push_back({static_cast<std::uint32_t>(group.mask), probability, group.rates->active_rate,
+                             group.rates->inactive_rate});
     result.in += probability * group.rates->active_rate;
     result.out += probability * group.rates->inactive_rate;
     for (std::size_t i = 0; i < count; ++i)
@@ -106,24 +108,15 @@ ExactGroups weigh_groups(const Evidence& evidence, const stats::TwoRateModel& mo
   return result;
 }
 
-void merge_groups(GroupWeights& weights, const ExactGroups& exact, double share) {
+void merge_groups(GroupWeights& weights, ExactGroups exact, double share) {
   weights.in += share * (exact.in - weights.in);
   weights.out += share * (exact.out - weights.out);
   weights.member *= 1.0 - share;
   for (LikelyGroup& group : weights.likely) group.probability *= 1.0 - share;
   for (GroupWeights::Part& part : weights.parts) part.share *= 1.0 - share;
-  GroupWeights::Part made;
-  made.share = share;
-  made.in = exact.in;
-  made.out = exact.out;
-  made.log_absent = Eigen::ArrayXd::Zero(weights.member.size());
-  for (std::size_t i = 0; i < exact.suspects.size(); ++i) {
-    const auto at = static_cast<Eigen::Index>(exact.suspects[i]);
-    weights.member[at] += share * exact.member[i];
-    made.log_absent[at] = std::log(std::max(1.0 - exact.member[i], least_absent));
-    made.log_none += made.log_absent[at];
-  }
-  if (share > 0.01) weights.parts.push_back(std::move(made));
+  for (std::size_t i = 0; i < exact.suspects.size(); ++i)
+    weights.member[static_cast<Eigen::Index>(exact.suspects[i])] += share * exact.member[i];
+  if (share > 0.01) weights.exact = {share, std::move(exact.suspects), std::move(exact.groups)};
   for (const LikelyGroup& group : exact.best) {
     const auto same = std::find_if(weights.likely.begin(), weights.likely.end(),
                                    [&](const LikelyGroup& other) { return other.tests == group.tests; });

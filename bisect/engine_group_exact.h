@@ -18,6 +18,7 @@ inline constexpr std::size_t group_suspects = 11;
 struct ExactGroups {
   double log_marginal = stats::minus_infinity;  ///< of all together, their prior included
   std::vector<TestIndex> suspects;
+  std::vector<GroupWeights::Exact::Group> groups;
   std::vector<double> member;     ///< per suspect: probability that it is a member
   double in = 0, out = 0;         ///< mean rates
   std::vector<LikelyGroup> best;  ///< the likeliest few
@@ -32,6 +33,6 @@ ExactGroups weigh_groups(const Evidence& evidence, const stats::TwoRateModel& mo
 std::vector<TestIndex> suspects_of(const GroupWeights& weights);
 
 /// Adds what was weighed exactly, `share` of the whole, to what the group posterior says.
-void merge_groups(GroupWeights& weights, const ExactGroups& exact, double share);
+void merge_groups(GroupWeights& weights, ExactGroups exact, double share);
 
 }  // namespace flakebisect::bisect

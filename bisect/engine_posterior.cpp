@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
+#include <utility>
 
 #include "bisect/engine_group_exact.h"
 #include "stats/log_math.h"
@@ -117,6 +118,7 @@ Weights Posterior::duel(std::size_t leader, Weights w) const {
         (w.self * w.self_rate + (w.amplified.weight * w.amplified.out).sum()) / w.self_total();
     w.brittle.out.setConstant(alone);
     for (GroupWeights::Part& part : w.setters.parts) part.in = alone;
+    for (GroupWeights::Exact::Group& group : w.setters.exact.groups) group.in = alone;
   }
   const double self = factor(level_self, w.self_total());
   w.self *= self;
@@ -143,11 +145,14 @@ double Posterior::weigh_group(const GroupPosterior& group, GroupForm form, doubl
   group.predict(w);
   const double universe =
       form == GroupForm::all_needed ? listed_ : static_cast<double>(problem_->candidates.size()) - listed_;
-  const ExactGroups exact =
+  ExactGroups exact =
       weigh_groups(evidence, model_, form, suspects_of(w), static_cast<std::size_t>(universe), least);
   // Two ways to predict the same outcomes, each granted one half.
   const double both = stats::log_add(rough, exact.log_marginal);
-  if (exact.log_marginal > stats::minus_infinity) merge_groups(w, exact, std::exp(exact.log_marginal - both));
+  if (exact.log_marginal > stats::minus_infinity) {
+    const double share = std::exp(exact.log_marginal - both);
+    merge_groups(w, std::move(exact), share);
+  }
   return std::log(prior) + both - std::log(2.0);
 }
 

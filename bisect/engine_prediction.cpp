@@ -9,7 +9,7 @@ namespace flakebisect::bisect {
 
 namespace {
 
-// Pairs lighter than this together cost more time than they inform: as if they never failed.
+// Pairs lighter than this together cost more time than they inform.
 constexpr double light_pairs = 0.02;
 
 double odds_of_pass(double fail) {
@@ -25,6 +25,8 @@ Prediction::Prediction(const Problem& problem, const Weights& w)
   for (const Candidate& candidate : problem.candidates) listed_ += candidate.in_failing_run ? 1 : 0;
   with_pairs_ = w.pairs.total > light_pairs;
   with_groups_ = !set_.light() || !setters_.light();
+  kept_ = 1.0 - (with_pairs_ ? 0 : w.pairs.total) - (set_.light() ? w.set.weight : 0) -
+          (setters_.light() ? w.setters.weight : 0);
   fail_step_ = w.polluter.weight * (w.polluter.in - w.polluter.out) +
                w.brittle.weight * (w.brittle.in - w.brittle.out);
   entropy_step_ = Eigen::ArrayXd::Zero(n);
@@ -44,7 +46,7 @@ Prediction::Prediction(const Problem& problem, const Weights& w)
   if (with_pairs_) {
     start_.pairs = w.pairs.alone_fail;
     start_.known += w.pairs.alone_entropy;
-  }  // else too light to matter: as if they never failed
+  }
   restart();
 }
 
@@ -57,8 +59,8 @@ Prediction::Prediction(const Problem& problem, const Weights& w, const Branches&
 void Prediction::add_branches(const Branches& branches) {
   const auto count = static_cast<Eigen::Index>(branches.all().size());
   const auto n = static_cast<Eigen::Index>(problem_.candidates.size());
-  for (ByBranch* one : {&branch_, &branch_self_mass_, &pairs_, &dose_, &sets_, &several_setters_,
-                        &branch_start_.fail, &branch_start_.self_fail})
+  for (ByBranch* one : {&branch_, &branch_self_mass_, &branch_kept_, &pairs_, &dose_, &sets_,
+                        &several_setters_, &branch_start_.fail, &branch_start_.self_fail})
     one->resize(count);
   branch_step_.resize(count, n);
   branch_self_step_.resize(count, n);
@@ -69,6 +71,8 @@ void Prediction::add_branches(const Branches& branches) {
     const Branch& one = branches.all()[static_cast<std::size_t>(b)];
     branch_[b] = one.probability;
     branch_self_mass_[b] = one.self + one.amplified.sum();
+    branch_kept_[b] = 1.0 - (with_pairs_ ? 0 : one.pairs) - (set_.light() ? one.set : 0) -
+                      (setters_.light() ? one.setters : 0);
     pairs_[b] = share(one.pairs, w_.pairs.total);
     dose_[b] = share(one.dose, w_.dose.weight);
     sets_[b] = share(one.set, w_.set.weight);
@@ -121,17 +125,23 @@ double Prediction::dose_rate() const {
   return w_.dose.rate_at(listed_ > 0 ? count_ / listed_ : 0);
 }
 
-double Prediction::fail() const {
+double Prediction::fail_sum() const {
   return now_.fail + now_.pairs + now_.self_fail + w_.dose.weight * dose_rate() + set_.sums().fail +
          setters_.sums().fail;
 }
 
+double Prediction::fail() const {
+  return fail_sum() / kept_;
+}
+
 KindRates Prediction::kind_rates() const {
-  const auto rate = [](double fail, double weight) {
-    return weight > 0 ? std::clamp(fail / weight, 0.0, 1.0) : 0.0;
+  // What is too light to be looked at is taken to agree with the others.
+  const auto rate = [&](bool kept, double fail, double weight) {
+    return std::clamp(kept && weight > 0 ? fail / weight : this->fail(), 0.0, 1.0);
   };
-  return {rate(now_.pairs, w_.pairs.total), dose_rate(), rate(set_.sums().fail, w_.set.weight),
-          rate(setters_.sums().fail, w_.setters.weight)};
+  return {rate(with_pairs_, now_.pairs, w_.pairs.total), dose_rate(),
+          rate(!set_.light(), set_.sums().fail, w_.set.weight),
+          rate(!setters_.light(), setters_.sums().fail, w_.setters.weight)};
 }
 
 /// Of coins, in nats.
@@ -141,9 +151,10 @@ Prediction::ByBranch Prediction::entropies(const ByBranch& probability) {
 }
 
 Prediction::ByBranch Prediction::branch_fail() const {
-  return branch_now_.fail + branch_now_.self_fail + pairs_ * now_.pairs +
-         dose_ * (w_.dose.weight * dose_rate()) + sets_ * set_.sums().fail +
-         several_setters_ * setters_.sums().fail;
+  return (branch_now_.fail + branch_now_.self_fail + pairs_ * now_.pairs +
+          dose_ * (w_.dose.weight * dose_rate()) + sets_ * set_.sums().fail +
+          several_setters_ * setters_.sums().fail) /
+         branch_kept_;
 }
 
 double Prediction::information() const {
@@ -151,25 +162,26 @@ double Prediction::information() const {
   const double known = now_.known + dose + set_.sums().known + setters_.sums().known;
   if (branch_.size() == 0) {
     const double self = self_mass_ > 0 ? self_mass_ * stats::binary_entropy(now_.self_fail / self_mass_) : 0;
-    return std::max(0.0, stats::binary_entropy(fail()) - known - self);
+    return std::max(0.0, stats::binary_entropy(fail()) - (known + self) / kept_);
   }
-  const ByBranch self = branch_self_mass_ * entropies(branch_now_.self_fail / branch_self_mass_.max(1e-300));
-  return std::max(0.0, (branch_ * (entropies(branch_fail()) - self)).sum() - known);
+  const ByBranch self =
+      branch_self_mass_ / branch_kept_ * entropies(branch_now_.self_fail / branch_self_mass_.max(1e-300));
+  return std::max(0.0, (branch_ * (entropies(branch_fail()) - self)).sum() - known / kept_);
 }
 
 double Prediction::information_about_self() const {
-  if (self_mass_ <= 0 || self_mass_ >= 1) return 0;
+  const double mass = self_mass();
+  if (mass <= 0 || mass >= 1) return 0;
   if (branch_.size() == 0) {
-    const double all = fail();
-    const double others = 1 - self_mass_;
-    return std::max(0.0, stats::binary_entropy(all) -
-                             self_mass_ * stats::binary_entropy(now_.self_fail / self_mass_) -
-                             others * stats::binary_entropy((all - now_.self_fail) / others));
+    const double all = fail(), self = now_.self_fail / kept_;
+    const double others = 1 - mass;
+    return std::max(0.0, stats::binary_entropy(all) - mass * stats::binary_entropy(self / mass) -
+                             others * stats::binary_entropy((all - self) / others));
   }
-  const ByBranch all = branch_fail(), others = (1 - branch_self_mass_).max(1e-300);
-  const ByBranch told = entropies(all) -
-                        branch_self_mass_ * entropies(branch_now_.self_fail / branch_self_mass_.max(1e-300)) -
-                        others * entropies((all - branch_now_.self_fail) / others);
+  const ByBranch all = branch_fail(), self_mass = (branch_self_mass_ / branch_kept_).max(1e-300),
+                 self = branch_now_.self_fail / branch_kept_, others = (1 - self_mass).max(1e-300);
+  const ByBranch told =
+      entropies(all) - self_mass * entropies(self / self_mass) - others * entropies((all - self) / others);
   return std::max(0.0, (branch_ * told).sum());
 }
 
@@ -184,7 +196,8 @@ double Prediction::effect(TestIndex test) {
 void Prediction::mark() {
   marked_odds_ = odds_of_pass(fail());
   if (branch_.size() > 0)
-    marked_branch_odds_ = branch_ * branch_fail().unaryExpr([](double fail) { return odds_of_pass(fail); });
+    marked_branch_odds_ = branch_ / branch_kept_ * kept_ *
+                          branch_fail().unaryExpr([](double fail) { return odds_of_pass(fail); });
   set_.mark();
   setters_.mark();
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <numeric>
 #include <utility>
 
@@ -19,6 +20,18 @@ constexpr double second_in_probes = 1e-5;
 constexpr double alone_preference = 2.2;
 // From this probability of 'self' on the question is whether it is right, not which of the others is.
 constexpr double about_self_from = 0.8;
+
+// A test that is suspected less than this of being needed with others is none whose role is to be told.
+constexpr double suspected_from = 0.02;
+
+/// The suspects of the sets, ascending; none where there is nothing to be told of them.
+std::vector<TestIndex> suspects_of_sets(const Weights& w) {
+  std::vector<TestIndex> suspects;
+  if (GroupPrediction(w.set).light()) return suspects;
+  for (const TestIndex test : w.set.exact.suspects)
+    if (w.set.member[static_cast<Eigen::Index>(test)] > suspected_from) suspects.push_back(test);
+  return suspects;
+}
 
 }  // namespace
 
@@ -101,21 +114,29 @@ Choice choose_probe(const Problem& problem, const Weights& w, const Branches& br
       best.subset.assign(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(best_size));
   }
   // The lists that a person would think of: an order by single tests passes them by.
-  const auto consider = [&](auto&& taken) {
+  const auto consider = [&](std::vector<TestIndex> subset) {
     prediction.restart();
     double seconds = alone_seconds;
-    std::vector<TestIndex> subset;
-    for (TestIndex i = 0; i < n; ++i) {
-      if (!taken(problem.candidates[i])) continue;
-      prediction.include(i);
-      seconds += problem.candidates[i].seconds;
-      subset.push_back(i);
+    for (const TestIndex test : subset) {
+      prediction.include(test);
+      seconds += problem.candidates[test].seconds;
     }
     if (weigh(seconds, subset.empty())) best.subset = std::move(subset);
   };
   if (has_setters) {
-    consider([](const Candidate& test) { return !test.in_failing_run; });
-    consider([](const Candidate& test) { return test.in_failing_run; });
+    std::vector<TestIndex> listed, unlisted;
+    for (TestIndex i = 0; i < n; ++i) (problem.candidates[i].in_failing_run ? listed : unlisted).push_back(i);
+    consider(std::move(unlisted));
+    consider(std::move(listed));
+  }
+  // Two tests that are alike stand side by side in every order: all suspects of a set but one tells them
+  // apart.
+  const std::vector<TestIndex> suspects = suspects_of_sets(w);
+  for (const TestIndex left_out : suspects) {
+    std::vector<TestIndex> subset;
+    std::copy_if(suspects.begin(), suspects.end(), std::back_inserter(subset),
+                 [&](TestIndex test) { return test != left_out; });
+    consider(std::move(subset));
   }
   std::sort(best.subset.begin(), best.subset.end());
   return best;

@@ -32,11 +32,11 @@ std::optional<std::vector<TestIndex>> Engine::State::settling_self() {
   const double self = w.self * w.self_rate + (w.amplified.weight * w.amplified.out).sum();
   const double polluter = (w.polluter.weight * w.polluter.out).sum();
   const double pair = w.pairs.alone_fail;
-  const double set = GroupPrediction(w.set).sums().fail;
+  const double set = GroupPrediction(w.set, 0).sums().fail;
   const double dose = w.dose.weight * w.dose.rate_at(0);
   const double gone = w.gone * w.gone_rate;
   double brittle = (w.brittle.weight * w.brittle.out).sum();
-  GroupPrediction setters_group(w.setters);
+  GroupPrediction setters_group(w.setters, 0);
   const auto settles = [&] {
     const double set_state = brittle + setters_group.sums().fail;
     if (self < options.confidence * (self + polluter + pair + set + dose + gone + set_state)) return false;

@@ -47,8 +47,8 @@ struct Arms {
 };
 
 /// How much likelier the outcomes must be under the kind of the verdict than under another kind (levels of
-/// engine_posterior.h). Most where a polluter's victim that also fails alone now and then could pass for
-/// 'self'.
+/// engine_posterior.h). Most where a polluter's victim that also fails alone now and then, or one that needs
+/// a test which the failing run did not have, could pass for 'self'.
 double evidence_needed(std::size_t answer, std::size_t other);
 /// Share of the time that the full list gets while no answer leads: at least, and where only explanations are
 /// left that need many tests.

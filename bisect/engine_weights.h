@@ -91,6 +91,18 @@ struct GroupWeights {
     double log_none = 0;        ///< sum of these
   };
   std::vector<Part> parts;
+  /// The groups of a few suspects that were weighed one by one: members are not independent there.
+  struct Exact {
+    double share = 0;                 ///< of the weight
+    std::vector<TestIndex> suspects;  ///< ascending; bit i of a mask stands for the i-th
+    struct Group {
+      std::uint32_t mask = 0;  ///< its members
+      double probability = 0;  ///< all together 1
+      double in = 0, out = 0;  ///< rates
+    };
+    std::vector<Group> groups;
+  };
+  Exact exact;
   Eigen::ArrayXd member;   ///< per candidate: probability that it is a member
   double in = 0, out = 0;  ///< mean rates
   std::vector<LikelyGroup> likely;

@@ -1,0 +1,165 @@
+#include "bisect/engine_prediction.h"
+
+#include <algorithm>
+#include <bit>
+#include <catch2/catch.hpp>
+#include <cmath>
+#include <iterator>
+
+#include "bisect/engine_group_exact.h"
+#include "bisect/engine_posterior.h"
+#include "bisect/engine_select.h"
+#include "bisect/engine_state.h"
+#include "engine_harness.h"
+#include "stats/log_math.h"
+
+using namespace flakebisect::bisect;
+using namespace flakebisect::bisect::testing;
+using flakebisect::stats::binary_entropy;
+using flakebisect::stats::Rng;
+
+namespace {
+
+Weights no_weights(std::size_t tests) {
+  Weights w;
+  const auto n = static_cast<Eigen::Index>(tests);
+  for (CandidateWeights* part : {&w.polluter, &w.amplified, &w.brittle}) part->resize(n);
+  w.pairs.place.assign(tests, -1);
+  w.set.member = w.setters.member = Eigen::ArrayXd::Zero(n);
+  return w;
+}
+
+/// Groups of three or four of `suspects`, some likelier than others.
+GroupWeights some_groups(std::size_t tests, std::vector<TestIndex> suspects, bool all_needed) {
+  GroupWeights groups;
+  groups.weight = 1;
+  groups.all_needed = all_needed;
+  groups.member = Eigen::ArrayXd::Zero(static_cast<Eigen::Index>(tests));
+  groups.exact.share = 1;
+  double total = 0;
+  for (std::uint32_t mask = 0; mask < 1U << suspects.size(); ++mask) {
+    const int size = std::popcount(mask);
+    if (size != 3 && size != 4) continue;
+    groups.exact.groups.push_back({mask, 1.0 + mask % 7, 0.3 + 0.01 * (mask % 11), 0.02});
+    total += 1.0 + mask % 7;
+  }
+  for (GroupWeights::Exact::Group& group : groups.exact.groups) {
+    group.probability /= total;
+    for (std::size_t i = 0; i < suspects.size(); ++i)
+      if ((group.mask >> i & 1U) != 0)
+        groups.member[static_cast<Eigen::Index>(suspects[i])] += group.probability;
+  }
+  groups.exact.suspects = std::move(suspects);
+  return groups;
+}
+
+}  // namespace
+
+TEST_CASE("groups that were weighed one by one are predicted so: their members are not independent") {
+  const std::vector<TestIndex> suspects{1, 3, 4, 6, 7};
+  for (const bool all_needed : {true, false}) {
+    const GroupWeights groups = some_groups(9, suspects, all_needed);
+    GroupPrediction prediction(groups);
+    REQUIRE_FALSE(prediction.light());
+    for (std::uint32_t listed = 0; listed < 1U << 9; ++listed) {
+      prediction.restart();
+      for (TestIndex test = 0; test < 9; ++test)
+        if ((listed >> test & 1U) != 0) prediction.include(test);
+      double fail = 0, known = 0;
+      for (const GroupWeights::Exact::Group& group : groups.exact.groups) {
+        bool active = true;
+        for (std::size_t i = 0; i < suspects.size(); ++i)
+          if ((group.mask >> i & 1U) != 0)
+            active = active && ((listed >> suspects[i] & 1U) != 0) == all_needed;
+        const double rate = active ? group.in : group.out;
+        fail += group.probability * rate;
+        known += group.probability * binary_entropy(rate);
+      }
+      CHECK(prediction.sums().fail == Approx(fail));
+      CHECK(prediction.sums().known == Approx(known));
+    }
+    // What a test adds is the difference that its membership makes to the marked list.
+    prediction.restart();
+    for (const TestIndex test : {1U, 3U, 4U}) prediction.include(test);
+    prediction.mark();
+    const double without = prediction.sums().fail;
+    prediction.include(6);
+    CHECK(prediction.slope(6).fail == Approx(prediction.sums().fail - without));
+    CHECK(prediction.slope(0).fail == 0);
+  }
+}
+
+TEST_CASE("weighed exactly, groups of suspects end up in the weights with their members") {
+  const Problem problem = make_problem(30);
+  Evidence evidence(30);
+  Posterior posterior(problem);
+  Rng rng(4);
+  std::vector<std::vector<TestIndex>> lists;
+  for (int run = 0; run < 150; ++run) {
+    std::vector<TestIndex> ran;
+    for (TestIndex test = 0; test < 30; ++test)
+      if (rng.bernoulli(0.8)) ran.push_back(test);
+    const bool active =
+        std::count_if(ran.begin(), ran.end(), [](TestIndex t) { return t == 2 || t == 9 || t == 20; }) == 3;
+    const bool failed = rng.bernoulli(active ? 0.6 : 0);
+    evidence.add(ran, failed, Source::probe, 1);
+    posterior.add(ran, failed, 1, evidence);
+  }
+  const Weights w = posterior.weigh(evidence.counts(), evidence);
+  REQUIRE(w.set.exact.share > 0);
+  double total = 0;
+  for (const GroupWeights::Exact::Group& group : w.set.exact.groups) total += group.probability;
+  CHECK(total == Approx(1.0));
+  for (const TestIndex member : {2U, 9U, 20U})
+    CHECK(std::count(w.set.exact.suspects.begin(), w.set.exact.suspects.end(), member) == 1);
+}
+
+TEST_CASE("kinds too light to be looked at count as not there: they promise no news") {
+  const Problem problem = make_problem(12);
+  for (const double light : {0.0, 0.015}) {
+    Weights w = no_weights(12);
+    // As good as sure that it fails on its own, one time in two: the victim alone tells nothing then.
+    w.self = 1 - light;
+    w.self_rate = 0.5;
+    w.set = some_groups(12, {0, 1, 2, 3}, true);
+    w.set.weight = light;
+    Prediction prediction(problem, w);
+    prediction.restart();
+    CHECK(prediction.fail() == Approx(0.5));
+    CHECK(prediction.information() == Approx(0).margin(1e-9));
+    CHECK(prediction.self_mass() == Approx(1.0));
+    CHECK(prediction.kind_rates().set == Approx(0.5));
+    // The same with a probe in flight.
+    const std::vector<TestIndex> list{0, 5};
+    const Branches branches = look_ahead(problem, w, {&list}, Rng(1));
+    Prediction ahead(problem, w, branches);
+    CHECK(ahead.information() == Approx(0).margin(1e-9));
+    CHECK(ahead.information_about_self() == Approx(0).margin(1e-9));
+  }
+}
+
+TEST_CASE("two suspects of a set that are alike are told apart") {
+  // Tests 0 and 1 are needed, and one of the cheap tests 2 and 3: which, no order by single tests can ask.
+  Problem problem = make_problem(6, 1.0);
+  problem.candidates[0].seconds = problem.candidates[1].seconds = 20;
+  problem.candidates[2].seconds = problem.candidates[3].seconds = 0.01;
+  Weights w = no_weights(6);
+  w.set.weight = 1;
+  w.set.exact.share = 1;
+  w.set.exact.suspects = {0, 1, 2, 3};
+  w.set.exact.groups = {{0b0111, 0.5, 0.9, 0}, {0b1011, 0.5, 0.9, 0}};
+  w.set.member.head(4) << 1, 1, 0.5, 0.5;
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    const Choice choice = choose_probe(problem, w, Branches(w), false, Rng(seed));
+    CHECK((choice.subset == std::vector<TestIndex>{0, 1, 2} ||
+           choice.subset == std::vector<TestIndex>{0, 1, 3}));
+    CHECK(choice.information > 0.3);
+  }
+}
+
+TEST_CASE("'self' must outweigh what looks like it most: a polluter, and a missing state-setter") {
+  CHECK(evidence_needed(level_self, level_polluter) == 40);
+  CHECK(evidence_needed(level_self, level_brittle) == 40);
+  CHECK(evidence_needed(level_self, level_cumulative) == 20);
+  CHECK(evidence_needed(level_polluter, level_self) == 20);
+}
