@@ -195,7 +195,13 @@ void Engine::State::observe(const Observation& observation) {
     learn_overhead(observation);
     const double expected = options.count_probes ? 1 : probe_seconds(problem, observation.ran);
     probed_seconds += expected;
-    if (observation.ran == full_list()) full_list_seconds += expected;
+    const std::vector<TestIndex> full = full_list();
+    if (observation.ran == full) full_list_seconds += expected;
+    const auto listed = std::count_if(observation.ran.begin(), observation.ran.end(), [&](TestIndex test) {
+      return problem.candidates[test].in_failing_run;
+    });
+    if (static_cast<double>(listed) >= most_of_the_list * static_cast<double>(full.size()))
+      compared_seconds += expected;
     // The bets are what the posterior predicted before this outcome.
     if (is_alone(observation.ran)) fails_alone.observe(failed);
     if (target && target->kind != Kind::self && as_asked && observation.purpose != Purpose::search) {
@@ -248,6 +254,12 @@ std::optional<Probe> Engine::next_probe() {
     return state.waiting ? std::nullopt : std::optional(state.confirm(top));
   }
   state.confirming_runs = 0;
+  if (top.kind == Kind::self && state.nearly_settled() &&
+      state.list_matters(top) == State::ListMatters::open) {
+    state.waiting = state.comparison_on_its_way(top);
+    if (state.waiting) return std::nullopt;
+    return state.issue(state.comparison_of_lists(), Purpose::search, std::nullopt);
+  }
   if (state.full_list_is_due()) return state.issue(state.full_list(), Purpose::search, std::nullopt);
   const bool misfit = state.self_does_not_fit(top);
   if (top.kind == Kind::self && top.probability >= settle_from && state.evidence.probe_failures() > 0 &&

@@ -30,11 +30,11 @@ double Engine::State::log_e(const Answer& answer) const {
   }
 }
 
-bool Engine::State::outweighs_other_kinds(const Answer& answer) {
+bool Engine::State::outweighs_other_kinds(const Answer& answer, double times) {
   const KindLevels levels = posterior.levels(weights());
   const std::size_t own = level_of(answer.kind, answer.tests.size());
   for (std::size_t kind = 0; kind < level_count; ++kind)
-    if (kind != own && levels[own] < evidence_needed(own, kind) * levels[kind]) return false;
+    if (kind != own && levels[own] < times * evidence_needed(own, kind) * levels[kind]) return false;
   return true;
 }
 
@@ -43,12 +43,17 @@ double evidence_needed(std::size_t answer, std::size_t other) {
   return 20;
 }
 
+bool Engine::State::nearly_settled() {
+  const Answer& top = best();
+  return top.probability >= options.confidence && log_e(top) >= log_e_needed() && seen_enough(top) &&
+         outweighs_other_kinds(top) && !self_does_not_fit(top);
+}
+
 bool Engine::State::settled() {
   if (final_verdict) return true;
+  if (!nearly_settled()) return false;
   const Answer& top = best();
-  if (top.probability < options.confidence || log_e(top) < log_e_needed() || !seen_enough(top) ||
-      !outweighs_other_kinds(top) || self_does_not_fit(top))
-    return false;
+  if (list_matters(top) == ListMatters::open) return false;
   if (top.kind == Kind::not_reproduced) return true;
   final_verdict = own_verdict(true);
   start_follow_up();
@@ -61,9 +66,11 @@ bool Engine::State::seen_enough(const Answer& answer) const {
   return answer.kind != Kind::cumulative || to_tests(evidence.common_to_failures()).empty();
 }
 
-bool Engine::State::self_does_not_fit(const Answer& answer) const {
-  return answer.kind == Kind::self && answer.probability >= duel_from &&
-         fit_of(evidence, full_list().size(), answer.kind, {}).rises();
+bool Engine::State::self_does_not_fit(const Answer& answer) {
+  if (answer.kind != Kind::self || answer.probability < duel_from) return false;
+  const bool rises = list_matters(answer) == ListMatters::maybe ||
+                     fit_of(evidence, full_list().size(), answer.kind, {}).rises();
+  return rises && !outweighs_other_kinds(answer, beyond_doubt);
 }
 
 std::vector<TestIndex> Engine::State::list_without_common() const {

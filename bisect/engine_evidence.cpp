@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <bit>
 #include <numeric>
 #include <stdexcept>
 
@@ -17,6 +18,12 @@ SubsetBits to_bits(const std::vector<TestIndex>& tests, std::size_t candidates) 
     bits[test / 64] |= std::uint64_t{1} << (test % 64);
   }
   return bits;
+}
+
+std::size_t size_of(const SubsetBits& bits) {
+  std::size_t size = 0;
+  for (const std::uint64_t word : bits) size += static_cast<std::size_t>(std::popcount(word));
+  return size;
 }
 
 std::vector<TestIndex> to_tests(const SubsetBits& bits) {

@@ -20,6 +20,7 @@ using SubsetBits = std::vector<std::uint64_t>;
 
 SubsetBits to_bits(const std::vector<TestIndex>& tests, std::size_t candidates);
 std::vector<TestIndex> to_tests(const SubsetBits& bits);
+std::size_t size_of(const SubsetBits& bits);
 inline bool contains(const SubsetBits& bits, TestIndex test) {
   return ((bits[test / 64] >> (test % 64)) & 1U) != 0;
 }

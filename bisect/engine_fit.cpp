@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <bit>
 
 #include "stats/process_spread.h"
 
@@ -19,12 +18,6 @@ constexpr double rises_by = 2.0;
 std::size_t group_of(std::size_t others, std::size_t listed) {
   if (others == 0) return 0;
   return 4 * others <= listed ? 1 : 2 * others <= listed ? 2 : 3;
-}
-
-std::size_t size_of(const SubsetBits& list) {
-  std::size_t size = 0;
-  for (const std::uint64_t word : list) size += static_cast<std::size_t>(std::popcount(word));
-  return size;
 }
 
 Fit::Group sum(const Fit::Group& a, const Fit::Group& b) {

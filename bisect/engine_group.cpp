@@ -106,9 +106,10 @@ void GroupPosterior::learn(Part& part, const Run& run, bool scored) const {
     sizes.add(part.member[place]);
     none *= 1.0 - part.member[place];
   }
+  // Where there can hardly be such a group any more none is active; what follows is predicted from that.
   const double enough = sizes.enough();
-  if (!(enough > least_absent)) return;
-  const double active = std::min(1.0, none * others.enough() / enough);
+  const bool possible = enough > least_absent;
+  const double active = possible ? std::min(1.0, none * others.enough() / enough) : 0.0;
 
   // The outcomes' probability at each rate, while no member interferes and when one does.
   Eigen::ArrayXd in = run.failures * log_grid_ + run.passes * log_pass_;
@@ -128,15 +129,16 @@ void GroupPosterior::learn(Part& part, const Run& run, bool scored) const {
     if (scored) part.log_evidence = stats::minus_infinity;
     return;
   }
-  for (const std::uint32_t place : run.quenchers) {
-    // The odds change by how much likelier the outcome is with this member than without.
-    double& member = part.member[place];
-    const double without = std::max(1.0 - sizes.marginal(member), least_absent);
-    const double still_active = std::min(1.0, active / without);
-    const double odds = member / std::max(1.0 - member, least_absent) * mean_out /
-                        std::max(still_active * mean_in + (1.0 - still_active) * mean_out, 1e-280);
-    member = odds < 1e12 ? odds / (1.0 + odds) : 1.0 - least_absent;
-  }
+  if (possible)
+    for (const std::uint32_t place : run.quenchers) {
+      // The odds change by how much likelier the outcome is with this member than without.
+      double& member = part.member[place];
+      const double without = std::max(1.0 - sizes.marginal(member), least_absent);
+      const double still_active = std::min(1.0, active / without);
+      const double odds = member / std::max(1.0 - member, least_absent) * mean_out /
+                          std::max(still_active * mean_in + (1.0 - still_active) * mean_out, 1e-280);
+      member = odds < 1e12 ? odds / (1.0 + odds) : 1.0 - least_absent;
+    }
   if (!scored) return;
   part.log_evidence += std::log(both) + high;
   part.rate = joint / both;

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "bisect/engine.h"
+#include "bisect/engine_amplification.h"
 #include "bisect/engine_evidence.h"
 #include "bisect/engine_follow_up.h"
 #include "bisect/engine_posterior.h"
@@ -64,6 +65,8 @@ inline constexpr double failures_that_tell_a_rate = 0.7;
 /// From this posterior probability on, a search whose leading kind does not yet outweigh the others looks for
 /// what tells it from the strongest of them.
 inline constexpr double duel_from = 0.9;
+/// With so many times the evidence needed a rival is ruled out even where the answer does not fit well.
+inline constexpr double beyond_doubt = 250;
 
 /// The arm that one confirming probe drew.
 struct ArmDraw {
@@ -122,8 +125,8 @@ struct Engine::State {
   double log_e_needed() const;
   /// Whether `answer` would also be given by whoever thought each other kind as likely as its own beforehand:
   /// the chance that a kind's cases are mistaken for another kind is then bounded for each kind by itself,
-  /// the rare ones too.
-  bool outweighs_other_kinds(const Answer& answer);
+  /// the rare ones too. `times` as much evidence as is needed (evidence_needed()).
+  bool outweighs_other_kinds(const Answer& answer, double times = 1);
   /// The list without tests of the failing run whose failure would settle 'self', at the least expected cost;
   /// nothing where no such list does.
   std::optional<std::vector<TestIndex>> settling_self();
@@ -132,11 +135,26 @@ struct Engine::State {
   /// Whether the whole list's turn has come: while no answer leads, a share of the time goes to it, because
   /// every explanation fails there, those that need many tests and those that no model here has among them.
   bool full_list_is_due();
-  /// Whether the answer is 'self' although other tests, seemingly, make it fail at least twice as often.
-  bool self_does_not_fit(const Answer& answer) const;
+  /// Whether the answer is 'self' although other tests, seemingly, make it fail at least twice as often, and
+  /// none of its rivals that would explain this is ruled out beyond doubt.
+  bool self_does_not_fit(const Answer& answer);
+  /// Whether the whole list makes the victim of 'self' fail several times as often (engine_amplification.h).
+  enum class ListMatters {
+    no,         ///< excluded, or not a question of this answer
+    not_asked,  ///< finding out would cost too much
+    open,       ///< to be found out
+    maybe,      ///< it seems so, after all that was bearable
+  };
+  ListMatters list_matters(const Answer& answer) const;
+  /// The next probe that finds out: the victim alone, or behind the whole list.
+  std::vector<TestIndex> comparison_of_lists() const;
+  /// Whether the probes in flight will exclude it if they end as 'self' predicts.
+  bool comparison_on_its_way(const Answer& answer) const;
   /// For 'cumulative', where some tests ran in every failing probe: a list without some of them. Only once it
   /// fails without each of them it is the number of tests that matters.
   std::vector<TestIndex> list_without_common() const;
+  /// Whether all that the stopping rule asks holds but for the comparison of lists.
+  bool nearly_settled();
   /// Whether the verdict has been reached. It is given when the evidence first suffices, and stands: the
   /// bounds on errors are those of that moment, and what runs afterwards (see start_follow_up(), and the
   /// caller's check that the reproduction fails with nothing beside it) answers other questions. Only 'not
@@ -177,6 +195,7 @@ struct Engine::State {
   double overhead_seconds = 0;
   std::uint64_t overhead_runs = 0;
   double probed_seconds = 0, full_list_seconds = 0;  ///< expected cost of the probes made; of the full list's
+  double compared_seconds = 0;                       ///< of those of most of the list
   Evidence evidence;
   Posterior posterior;
   std::optional<Weights> cached_weights;

@@ -123,6 +123,16 @@ Verdict Engine::State::own_verdict(bool final) {
     for (std::string& remark :
          fit_remarks(fit_of(evidence, full_list().size(), top.kind, top.tests), top.kind))
       verdict.remarks.push_back(std::move(remark));
+  if (!final && top.kind == Kind::self && top.probability >= options.confidence) {
+    if (list_matters(top) == ListMatters::open)
+      verdict.remarks.emplace_back(
+          "it fails alone; too few runs behind the whole list to say whether other tests make it fail "
+          "several "
+          "times as often");
+    else if (self_does_not_fit(top))
+      verdict.remarks.emplace_back(
+          "it fails alone, and seemingly at least twice as often behind other tests; which of them is open");
+  }
   if (final && top.kind == Kind::self) {
     const Weights& w = weights();
     if (w.amplified.weight.sum() > w.self)

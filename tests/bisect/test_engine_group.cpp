@@ -69,6 +69,31 @@ TEST_CASE("a group's outcomes are predicted by probabilities: over all outcomes 
   CHECK(sum == Approx(1.0).epsilon(0.05));
 }
 
+TEST_CASE("a group that has been refuted goes on predicting, and loses by it") {
+  // One test doubles the rate, and the victim fails alone: no group is like that.
+  const std::vector<std::vector<TestIndex>> lists = {all_but(20, {}), {}, {}, all_but(20, {13}), {13}};
+  flakebisect::stats::Rng rng(5, 1);
+  for (const GroupForm form : {GroupForm::all_needed, GroupForm::one_is_enough}) {
+    Problem problem = make_problem(20);
+    if (form == GroupForm::one_is_enough)
+      for (Candidate& candidate : problem.candidates) candidate.in_failing_run = false;
+    GroupPosterior group(problem, form, 2, 3);
+    double before = group.log_marginal();
+    for (std::size_t run = 0; run < 400; ++run) {
+      const std::vector<TestIndex>& list = lists[run % lists.size()];
+      GroupPosterior other = group;
+      const bool failed = rng.bernoulli(std::count(list.begin(), list.end(), 13U) > 0 ? 0.8 : 0.4);
+      group.add(list, failed, 1);
+      other.add(list, !failed, 1);
+      REQUIRE(std::exp(group.log_marginal() - before) + std::exp(other.log_marginal() - before) ==
+              Approx(1).epsilon(1e-6));
+      before = group.log_marginal();
+    }
+    // Each run costs it a quarter of a nat at least.
+    CHECK(before < -100);
+  }
+}
+
 TEST_CASE("a group's prediction for a growing list agrees with the list made at once") {
   Problem problem = make_problem(8);
   for (const TestIndex test : {1U, 5U, 6U}) problem.candidates[test].in_failing_run = false;

@@ -147,7 +147,7 @@ TEST_CASE("lists of no or one test are cases too") {
       options.tests = {size, size};
       const SimCase c = generate_case(options, kind, 1, 0);
       CHECK(c.listed().size() == static_cast<std::size_t>(size));
-      CHECK(World(c).run(c.listed()).seconds > 0);
+      CHECK(simulate::World(c).run(c.listed()).seconds > 0);
     }
   }
 }
@@ -166,8 +166,8 @@ TEST_CASE("options out of their domain are refused") {
 
 TEST_CASE("the world gives every policy the same luck") {
   const SimCase c = generate_case({}, CaseKind::self, 1, 5);
-  World first(c);
-  World second(c);
+  simulate::World first(c);
+  simulate::World second(c);
   const TestIndex one[] = {0};
   second.run(one);
   for (int i = 0; i < 20; ++i) {
@@ -190,7 +190,7 @@ TEST_CASE("runs of one server process are correlated as asked") {
   const int pairs = 20000;
   SimCase c = generate_case(options, CaseKind::self, 1, 0);
   c.truth.amplifier.reset();
-  World world(c);
+  simulate::World world(c);
   for (int i = 0; i < pairs; ++i) {
     const WorldRun a = world.run({});
     const WorldRun b = world.run({});
@@ -210,7 +210,7 @@ TEST_CASE("a server pays its start once, a fresh process each time") {
   options.startup_seconds = {5, 5};
   options.void_rate = 0;
   const SimCase c = generate_case(options, CaseKind::self, 1, 0);
-  World world(c);
+  simulate::World world(c);
   const double forked = world.cost({});
   CHECK(world.run({}).seconds == Approx(forked + 5));
   const WorldRun second = world.run({});

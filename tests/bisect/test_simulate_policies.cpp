@@ -20,7 +20,7 @@ CaseOptions plain(double tests, double q) {
   return options;
 }
 
-PolicyAnswer answer_of(std::string_view policy, const SimCase& sim_case, World& world) {
+PolicyAnswer answer_of(std::string_view policy, const SimCase& sim_case, simulate::World& world) {
   const Policy* found = find_policy(policy);
   REQUIRE(found != nullptr);
   return found->explain(sim_case, world, {});
@@ -33,7 +33,7 @@ TEST_CASE("every policy finds a polluter that always bites") {
     const SimCase sim_case = generate_case(plain(64, 1), CaseKind::polluter, 1, number);
     for (const auto& policy : all_policies()) {
       INFO(policy->name() << " on case " << number);
-      World world(sim_case);
+      simulate::World world(sim_case);
       const PolicyAnswer answer = policy->explain(sim_case, world, {});
       CHECK(answer.error.empty());
       CHECK(judge(sim_case, answer) == Judgement::right);
@@ -44,7 +44,7 @@ TEST_CASE("every policy finds a polluter that always bites") {
 
 TEST_CASE("deterministic bisection halves: the victim alone, then log2 n halves") {
   const SimCase sim_case = generate_case(plain(64, 1), CaseKind::polluter, 1, 0);
-  World world(sim_case);
+  simulate::World world(sim_case);
   answer_of("testr", sim_case, world);
   CHECK(world.probes() == 1 + 7);
 }
@@ -53,10 +53,10 @@ TEST_CASE("a victim that always fails on its own: who has a word for it") {
   const SimCase sim_case = generate_case(plain(64, 1), CaseKind::self, 1, 0);
   for (const char* name : {"ours", "told-q", "by-hand", "change-point-null", "testr"}) {
     INFO(name);
-    World world(sim_case);
+    simulate::World world(sim_case);
     CHECK(answer_of(name, sim_case, world).kind == Kind::self);
   }
-  World world(sim_case);
+  simulate::World world(sim_case);
   const PolicyAnswer halves = answer_of("random-halves", sim_case, world);
   CHECK(halves.kind == Kind::polluter);  // it knows no other answer
   CHECK(judge(sim_case, halves) == Judgement::wrong);
@@ -64,7 +64,7 @@ TEST_CASE("a victim that always fails on its own: who has a word for it") {
 
 TEST_CASE("change-point Bayes without a null does not settle on a victim that fails on its own") {
   const SimCase sim_case = generate_case(plain(32, 0.5), CaseKind::self, 1, 1);
-  World world(sim_case);
+  simulate::World world(sim_case);
   PolicyOptions options;
   options.max_probes = 150;
   const PolicyAnswer answer = find_policy("change-point")->explain(sim_case, world, options);
@@ -75,7 +75,7 @@ TEST_CASE("by hand: repetitions miss a failure with at most one chance in twenty
   // With q = 0.25 that is 11 runs: (3/4)^11 = 0.042. A list of one test that never fails costs exactly them.
   SimCase sim_case = generate_case(plain(1, 0.25), CaseKind::polluter, 1, 0);
   sim_case.truth.kind = CaseKind::not_reproduced;
-  World world(sim_case);
+  simulate::World world(sim_case);
   const PolicyAnswer answer = answer_of("told-q", sim_case, world);
   CHECK(world.probes() == 11);
   CHECK(answer.kind == Kind::polluter);
@@ -83,7 +83,7 @@ TEST_CASE("by hand: repetitions miss a failure with at most one chance in twenty
 
 TEST_CASE("by hand gives up on what never fails again") {
   const SimCase sim_case = generate_case(plain(5, 1), CaseKind::not_reproduced, 1, 0);
-  World world(sim_case);
+  simulate::World world(sim_case);
   CHECK(answer_of("by-hand", sim_case, world).kind == Kind::not_reproduced);
   CHECK(world.probes() == 300);
 }
@@ -97,9 +97,9 @@ TEST_CASE("every policy copes with an empty list and with nothing but voids") {
     INFO(policy->name());
     PolicyOptions limited;
     limited.max_probes = 50;
-    World world(empty);
+    simulate::World world(empty);
     CHECK(policy->explain(empty, world, limited).tests.empty());
-    World useless(voids);
+    simulate::World useless(voids);
     CHECK(policy->explain(voids, useless, limited).error.empty());
   }
 }

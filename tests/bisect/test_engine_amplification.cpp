@@ -1,0 +1,107 @@
+#include "bisect/engine_amplification.h"
+
+#include <catch2/catch.hpp>
+#include <cmath>
+
+#include "engine_harness.h"
+
+using namespace flakebisect::bisect;
+using namespace flakebisect::bisect::testing;
+
+namespace {
+
+ComparedArms compared(double alone_failures, double alone_passes, double most_failures, double most_passes) {
+  ComparedArms arms;
+  arms.alone.failures = alone_failures;
+  arms.alone.passes = alone_passes;
+  arms.most.failures = most_failures;
+  arms.most.passes = most_passes;
+  return arms;
+}
+
+/// How often the whole list was run in a search that gave `self`.
+struct FullRuns {
+  Trial trial;
+  std::uint64_t full = 0;
+};
+FullRuns search_self(const Problem& problem, double rate, std::uint64_t seed, EngineOptions options = {}) {
+  FullRuns runs;
+  options.seed = seed;
+  Engine engine(problem, options);
+  const Rate counting = [&](const std::set<TestIndex>& ran) {
+    if (ran.size() == problem.candidates.size()) ++runs.full;
+    return rate;
+  };
+  runs.trial = run_trial(engine, problem, counting, seed);
+  return runs;
+}
+
+}  // namespace
+
+TEST_CASE("equal rates speak for a list that does not matter, a threefold rate against it") {
+  REQUIRE(log_evidence_against_amplification(compared(0, 0, 0, 0)) == Approx(0).margin(1e-9));
+  REQUIRE(log_evidence_against_amplification(compared(20, 80, 20, 80)) > std::log(amplification_evidence));
+  REQUIRE(log_evidence_against_amplification(compared(10, 90, 30, 70)) < -std::log(amplification_evidence));
+  // One arm alone tells nothing of a ratio that the prior of the rate leaves open.
+  REQUIRE(std::abs(log_evidence_against_amplification(compared(10, 90, 0, 0))) < 1.5);
+}
+
+TEST_CASE("rarer failures need more runs behind the list, by about the inverse of the rate") {
+  REQUIRE(runs_to_exclude_amplification(0.01) ==
+          Approx(10 * runs_to_exclude_amplification(0.1)).epsilon(0.3));
+  REQUIRE(runs_to_exclude_amplification(0.3) < runs_to_exclude_amplification(0.1));
+  REQUIRE(runs_to_exclude_amplification(1.0) < 2);
+  REQUIRE(runs_to_exclude_amplification(1.0) == runs_to_exclude_amplification(0.5));
+}
+
+TEST_CASE("lists of nine tenths of the failing run's tests stand for all of it") {
+  const std::size_t tests = 20;
+  Evidence evidence(tests);
+  const auto first = [](std::size_t count) {
+    std::vector<TestIndex> list(count);
+    for (std::size_t i = 0; i < count; ++i) list[i] = static_cast<TestIndex>(i);
+    return list;
+  };
+  evidence.add({}, true, Source::probe, 1);
+  evidence.add({}, false, Source::probe, 1);
+  evidence.add(first(17), true, Source::probe, 1);
+  evidence.add(first(18), true, Source::probe, 1);
+  evidence.add(first(20), false, Source::probe, 1);
+  const ComparedArms arms = compared_arms(evidence, to_bits(first(20), tests));
+  REQUIRE(arms.alone.failures == 1);
+  REQUIRE(arms.alone.passes == 1);
+  REQUIRE(arms.most.failures == 1);
+  REQUIRE(arms.most.passes == 1);
+  REQUIRE(arms.most.probe_runs == 2);
+}
+
+TEST_CASE("'self' is given after a look at the whole list where that is bearable, and only there") {
+  const Problem cheap = make_problem(20);
+  const FullRuns compared_first = search_self(cheap, 0.2, 5);
+  REQUIRE(compared_first.trial.done);
+  REQUIRE(compared_first.trial.verdict.kind == Kind::self);
+
+  // A list of 2,000 s at a rate of 0.2: some twenty runs of it would take eleven hours.
+  const FullRuns dear = search_self(make_problem(20, 2, 100), 0.2, 5);
+  REQUIRE(dear.trial.done);
+  REQUIRE(dear.trial.verdict.kind == Kind::self);
+  CAPTURE(compared_first.full, dear.full);
+  REQUIRE(compared_first.full >= 2 * dear.full);
+  // Where probes are counted, their price is no reason.
+  EngineOptions counted;
+  counted.count_probes = true;
+  REQUIRE(search_self(make_problem(20, 2, 100), 0.2, 5, counted).full > dear.full);
+}
+
+TEST_CASE("a victim that fails alone at a third of its rate is mostly not called 'self'") {
+  const Problem problem = make_problem(20);
+  int self = 0, named = 0;
+  for (std::uint64_t seed = 1; seed <= 30; ++seed) {
+    const Trial trial = search(problem, polluter_rate(7, 0.3, 0.1), seed);
+    if (trial.verdict.kind == Kind::self && trial.done) ++self;
+    if (trial.verdict.kind == Kind::polluter && trial.done) ++named;
+  }
+  CAPTURE(self, named);
+  REQUIRE(self <= 6);
+  REQUIRE(named >= 20);
+}
