@@ -19,6 +19,8 @@ constexpr double expected_setters = 2;
 // informs.
 constexpr double light_group = -14;
 constexpr double light_large_group = -7;  ///< of many tests, which cost more
+// Failing probes after which a short list of what ran in each of them is worth weighing.
+constexpr std::uint64_t failures_that_leave_suspects = 3;
 
 }  // namespace
 
@@ -141,12 +143,25 @@ double Posterior::weigh_group(const GroupPosterior& group, GroupForm form, doubl
   // Before the first failure nobody is suspected.
   const bool failed = evidence.probe_failures() > 0 || evidence.history_failures() > 0;
   const double light = listed_ > static_cast<double>(pair_pool) ? light_large_group : light_group;
-  if (!failed || std::log(prior) + rough < high + light) return std::log(prior) + rough;
-  group.predict(w);
+  std::vector<TestIndex> suspects;
+  if (failed && std::log(prior) + rough >= high + light) {
+    group.predict(w);
+    suspects = suspects_of(w);
+  } else if (form == GroupForm::all_needed && evidence.probe_failures() >= failures_that_leave_suspects) {
+    // What was learned badly early on may have cost the rough estimate its members. But few tests ran in
+    // every failing probe: of a set that is needed, all.
+    for (const TestIndex test : to_tests(evidence.common_to_failures()))
+      if (problem_->candidates[test].in_failing_run) suspects.push_back(test);
+    if (suspects.size() < least || suspects.size() > group_suspects) return std::log(prior) + rough;
+    w.all_needed = true;
+    w.member = Eigen::ArrayXd::Zero(static_cast<Eigen::Index>(problem_->candidates.size()));
+  } else {
+    return std::log(prior) + rough;
+  }
   const double universe =
       form == GroupForm::all_needed ? listed_ : static_cast<double>(problem_->candidates.size()) - listed_;
   ExactGroups exact =
-      weigh_groups(evidence, model_, form, suspects_of(w), static_cast<std::size_t>(universe), least);
+      weigh_groups(evidence, model_, form, std::move(suspects), static_cast<std::size_t>(universe), least);
   // Two ways to predict the same outcomes, each granted one half.
   const double both = stats::log_add(rough, exact.log_marginal);
   if (exact.log_marginal > stats::minus_infinity) {

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <iterator>
 
+#include "bisect/engine_group.h"
 #include "bisect/engine_group_exact.h"
 #include "bisect/engine_posterior.h"
 #include "bisect/engine_select.h"
@@ -112,6 +113,31 @@ TEST_CASE("weighed exactly, groups of suspects end up in the weights with their 
   CHECK(total == Approx(1.0));
   for (const TestIndex member : {2U, 9U, 20U})
     CHECK(std::count(w.set.exact.suspects.begin(), w.set.exact.suspects.end(), member) == 1);
+}
+
+TEST_CASE(
+    "a few tests that ran in every failing probe are weighed as a set, whatever was thought of groups") {
+  // Of so many tests no rough groups are made.
+  const std::size_t tests = 3000;
+  const Problem problem = make_problem(tests);
+  REQUIRE(GroupPosterior(problem, GroupForm::all_needed, 3, 3).empty());
+  Evidence evidence(tests);
+  Posterior posterior(problem);
+  const auto run = [&](const std::vector<TestIndex>& ran, bool failed) {
+    evidence.add(ran, failed, Source::probe, 1);
+    posterior.add(ran, failed, 1, evidence);
+  };
+  for (int i = 0; i < 4; ++i) run({15, 175, 261, 300, 301}, true);
+  for (int i = 0; i < 30; ++i)
+    for (const std::vector<TestIndex>& part :
+         {std::vector<TestIndex>{15, 175}, {15, 261}, {175, 261}, {15, 175, 300, 301}, {}})
+      run(part, false);
+  for (int i = 0; i < 40; ++i) run({15, 175, 261}, i % 2 == 0);
+  const Weights w = posterior.weigh(evidence.counts(), evidence);
+  CHECK(w.set.weight > 0.9);
+  REQUIRE_FALSE(w.set.likely.empty());
+  CHECK(w.set.likely.front().tests == std::vector<TestIndex>{15, 175, 261});
+  CHECK(w.set.likely.front().probability > 0.9);
 }
 
 TEST_CASE("kinds too light to be looked at count as not there: they promise no news") {
