@@ -262,18 +262,24 @@ std::optional<Probe> Engine::next_probe() {
   }
   if (state.full_list_is_due()) return state.issue(state.full_list(), Purpose::search, std::nullopt);
   const bool misfit = state.self_does_not_fit(top);
+  // What should have settled it long ago may rest on a wrong estimate: then every fourth probe is another.
+  const bool settles_late = state.evidence.probe_runs() > settling_probes && state.next_id % 4 == 3;
   if (top.kind == Kind::self && top.probability >= settle_from && state.evidence.probe_failures() > 0 &&
-      !misfit)
+      !misfit && !settles_late)
     if (auto list = state.settling_self()) {
       state.waiting = state.failure_on_its_way(*list);
       if (state.waiting) return std::nullopt;
       return state.issue(*list, Purpose::search, std::nullopt);
     }
+  if (top.kind == Kind::cumulative && top.probability >= duel_from && !state.outweighs_other_kinds(top))
+    return state.issue(state.leak_or_several(), Purpose::search, std::nullopt);
   Weights expected = state.weights_with_pending();
   // What is left to be shown is that it outweighs each other kind, the rare ones too.
   if (misfit ||
       (top.probability >= std::min(duel_from, state.options.confidence) && !state.outweighs_other_kinds(top)))
-    expected = state.posterior.duel(level_of(top.kind, top.tests.size()), std::move(expected));
+    // By turns, lest a difference that is none, or one that is not seen, keeps the search at one list.
+    expected = state.posterior.duel(level_of(top.kind, top.tests.size()), std::move(expected),
+                                    state.next_id % 2 == 0);
   const Choice choice =
       choose_probe(state.problem, expected, state.branches(expected), state.options.count_probes,
                    stats::Rng(state.options.seed, state.next_id));

@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "bisect/engine_state.h"
+#include "stats/beta.h"
 #include "stats/log_math.h"
 #include "stats/two_rate_model.h"
 
@@ -25,7 +26,8 @@ ComparedArms compared_arms(const Evidence& evidence, const SubsetBits& full) {
     std::size_t ran = 0;
     for (std::size_t word = 0; word < bits.size(); ++word)
       ran += static_cast<std::size_t>(std::popcount(bits[word] & full[word]));
-    const bool alone = ran == 0 && size_of(bits) == 0;
+    // Tests of other runs only are no part of the list.
+    const bool alone = ran == 0;
     if (!alone && static_cast<double>(ran) < most_of_the_list * listed) continue;
     ArmCounts& arm = alone ? compared.alone : compared.most;
     arm.failures += counts.failures;
@@ -58,40 +60,76 @@ double runs_to_exclude_amplification(double rate) {
   return std::log(amplification_evidence) / nats_a_run;
 }
 
+std::optional<double> least_rate_compared(double seconds_a_run, double bearable) {
+  // Above this rate the victim alone excludes it.
+  constexpr double highest = 0.98 * amplified_ratio;
+  if (seconds_a_run * runs_to_exclude_amplification(highest) > bearable) return std::nullopt;
+  double low = 1e-6, high = highest;
+  for (int step = 0; step < 40; ++step) {
+    const double middle = std::sqrt(low * high);
+    (seconds_a_run * runs_to_exclude_amplification(middle) > bearable ? low : high) = middle;
+  }
+  return high;
+}
+
 Engine::State::ListMatters Engine::State::list_matters(const Answer& answer) const {
   if (answer.kind != Kind::self || full_list().empty()) return ListMatters::no;
-  const double log_evidence = log_evidence_against_amplification(
-      compared_arms(evidence, to_bits(full_list(), problem.candidates.size())));
+  const ComparedArms arms = compared_arms(evidence, to_bits(full_list(), problem.candidates.size()));
+  const double log_evidence = log_evidence_against_amplification(arms);
   if (log_evidence >= std::log(amplification_evidence)) return ListMatters::no;
+  if (log_evidence <= -std::log(amplification_evidence)) return ListMatters::maybe;
   const double bearable = options.count_probes ? bearable_probes : bearable_seconds;
-  const double seconds = options.count_probes ? 1 : probe_seconds(problem, full_list());
-  const double expected = seconds * runs_to_exclude_amplification(std::clamp(answer.rate, 1e-4, 1.0));
   // Rates in between are told from neither.
-  if (compared_seconds > std::min(2 * bearable, 3 * expected + 10 * seconds))
-    return log_evidence < 0 ? ListMatters::maybe : ListMatters::not_asked;
-  return expected > bearable ? ListMatters::not_asked : ListMatters::open;
+  if (compared_seconds > 2 * bearable) return ListMatters::not_asked;
+  const double seconds = options.count_probes ? 1 : probe_seconds(problem, compared_list());
+  const std::optional<double> least = least_rate_compared(seconds, bearable);
+  const bool worth_it =
+      least && stats::probability_above(arms.alone.failures, arms.alone.failures + arms.alone.passes,
+                                        *least) >= worth_comparing;
+  return worth_it ? ListMatters::open : ListMatters::not_asked;
+}
+
+std::vector<TestIndex> Engine::State::compared_list() const {
+  std::vector<TestIndex> list = full_list();
+  if (options.count_probes) return list;
+  // A few dear tests take most of the time: the cheapest for what they are suspected of.
+  const auto dearer = [&](TestIndex a, TestIndex b) {
+    const Candidate& x = problem.candidates[a];
+    const Candidate& y = problem.candidates[b];
+    const double left = x.seconds * y.weight, right = y.seconds * x.weight;
+    return left != right ? left < right : a < b;
+  };
+  std::sort(list.begin(), list.end(), dearer);
+  double all = 0, kept = 0;
+  for (const TestIndex test : list) all += problem.candidates[test].weight;
+  std::size_t size = 0;
+  while (size < list.size() && kept < compared_share * all) kept += problem.candidates[list[size++]].weight;
+  // Suspects that the user named may be few: what is run must count as most of the list all the same.
+  const double least = std::ceil(most_of_the_list * static_cast<double>(list.size()));
+  list.resize(std::max(size, static_cast<std::size_t>(least)));
+  std::sort(list.begin(), list.end());
+  return list;
 }
 
 std::vector<TestIndex> Engine::State::comparison_of_lists() const {
-  std::vector<TestIndex> full = full_list();
+  std::vector<TestIndex> list = compared_list();
   // The error of the ratio is least where the runs are shared out by the root of what they cost.
   const double costlier =
-      options.count_probes ? 1 : std::sqrt(probe_seconds(problem, full) / probe_seconds(problem, {}));
-  const ComparedArms arms = compared_arms(evidence, to_bits(full, problem.candidates.size()));
+      options.count_probes ? 1 : std::sqrt(probe_seconds(problem, list) / probe_seconds(problem, {}));
+  const ComparedArms arms = compared_arms(evidence, to_bits(full_list(), problem.candidates.size()));
   const auto alone = static_cast<double>(arms.alone.probe_runs + running({}));
-  const auto most = static_cast<double>(arms.most.probe_runs + running(full));
+  const auto most = static_cast<double>(arms.most.probe_runs + running(list));
   if (alone < costlier * most) return {};
-  return full;
+  return list;
 }
 
 bool Engine::State::comparison_on_its_way(const Answer& answer) const {
-  const std::vector<TestIndex> full = full_list();
-  ComparedArms arms = compared_arms(evidence, to_bits(full, problem.candidates.size()));
+  ComparedArms arms = compared_arms(evidence, to_bits(full_list(), problem.candidates.size()));
   const auto add = [&](ArmCounts& arm, std::uint64_t runs) {
     arm.failures += answer.rate * static_cast<double>(runs);
     arm.passes += (1 - answer.rate) * static_cast<double>(runs);
   };
-  const std::uint64_t alone = running({}), most = running(full);
+  const std::uint64_t alone = running({}), most = running(compared_list());
   add(arms.alone, alone);
   add(arms.most, most);
   return alone + most > 0 && log_evidence_against_amplification(arms) >= std::log(amplification_evidence);

@@ -4,6 +4,8 @@
 /// victim alone. They differ behind the failing run's whole list, and where that can be had for a bearable
 /// price it is looked at before 'self' is said.
 
+#include <optional>
+
 #include "bisect/engine_evidence.h"
 
 namespace flakebisect::bisect {
@@ -12,16 +14,22 @@ namespace flakebisect::bisect {
 inline constexpr double amplified_ratio = 1.0 / 3;
 /// How much likelier the outcomes must be where the list does not matter.
 inline constexpr double amplification_evidence = 20;
-/// What the comparison may be expected to cost: half an hour of machine time, so many probes where probes are
+/// What the comparison may be expected to cost: seconds of machine time, or so many probes where probes are
 /// counted. An error here sends a reader to look at the victim alone, where the failure does show: it costs
-/// hours, not days, and is rare.
-inline constexpr double bearable_seconds = 1800;
-inline constexpr double bearable_probes = 60;
+/// hours, not days, and is rare. docs/statistics.md has what other limits cost and buy.
+inline constexpr double bearable_seconds = 400;
+inline constexpr double bearable_probes = 300;
+
+/// It is begun where the rate of the victim alone may, with this probability, be one at which it is bearable.
+inline constexpr double worth_comparing = 0.4;
+/// The list that is compared holds the tests with this share of the suspicion, those that take longest for it
+/// left out.
+inline constexpr double compared_share = 0.95;
 
 /// Lists of at least this share of the failing run's tests speak for the whole list.
 inline constexpr double most_of_the_list = 0.9;
 
-/// Runs of the victim alone, and of it behind most of the list.
+/// Runs of the victim alone (behind tests of other runs at most), and of it behind most of the list.
 struct ComparedArms {
   ArmCounts alone, most;
 };
@@ -33,5 +41,8 @@ double log_evidence_against_amplification(const ComparedArms& arms);
 
 /// Runs behind the list that are expected to show it, for a victim that fails alone at `rate` in (0, 1].
 double runs_to_exclude_amplification(double rate);
+
+/// The lowest rate at which that is bearable; nothing where it is at no rate.
+std::optional<double> least_rate_compared(double seconds_a_run, double bearable);
 
 }  // namespace flakebisect::bisect

@@ -35,12 +35,11 @@ bool Engine::State::outweighs_other_kinds(const Answer& answer, double times) {
   const std::size_t own = level_of(answer.kind, answer.tests.size());
   for (std::size_t kind = 0; kind < level_count; ++kind)
     if (kind != own && levels[own] < times * evidence_needed(own, kind) * levels[kind]) return false;
-  return true;
+  return own != level_cumulative || levels[own] >= leak_above_several * weights().crowd;
 }
 
 double evidence_needed(std::size_t answer, std::size_t other) {
-  if (answer == level_self && (other == level_polluter || other == level_brittle)) return 40;
-  return 20;
+  return answer == level_self && (other == level_polluter || other == level_cumulative) ? 30 : 20;
 }
 
 bool Engine::State::nearly_settled() {
@@ -85,6 +84,25 @@ std::vector<TestIndex> Engine::State::list_without_common() const {
   list.erase(
       std::remove_if(list.begin(), list.end(), [&](TestIndex test) { return contains(without, test); }),
       list.end());
+  return list;
+}
+
+std::vector<TestIndex> Engine::State::leak_or_several() const {
+  constexpr double all = 0.2, quarter = 0.5;  // below these a uniform draw runs the whole list, a quarter
+  constexpr double share_of_quarter = 0.25, share_of_half = 0.5;
+  stats::Rng rng(options.seed, next_id);
+  const double drawn = rng.uniform();
+  std::vector<TestIndex> list = full_list();
+  if (drawn < all) return list;
+  if (drawn >= quarter)
+    // A pass may be chance, a failure is none: only failures shorten the list.
+    for (const ProbeRun& run : evidence.runs())
+      if (run.failed && size_of(*run.list) < list.size() && size_of(*run.list) > 0)
+        list = to_tests(*run.list);
+  if (list.size() == 1) return list;
+  const double share = drawn < quarter ? share_of_quarter : share_of_half;
+  list.erase(std::remove_if(list.begin(), list.end(), [&](TestIndex) { return !rng.bernoulli(share); }),
+             list.end());
   return list;
 }
 

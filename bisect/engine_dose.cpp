@@ -9,21 +9,19 @@
 namespace flakebisect::bisect {
 
 double DosePosterior::Shape::at(double share) const {
+  if (saturates) return std::max(floor, 1.0 - std::pow(1.0 - std::clamp(share, 0.0, 1.0), power));
   const double over = std::clamp((share - threshold) / (1.0 - threshold), 0.0, 1.0);
   return std::max(floor, std::pow(over, power));
 }
 
-DosePosterior::DosePosterior() {
+DosePosterior::DosePosterior(Form form) {
+  using Powers = std::vector<std::pair<double, double>>;
+  const bool saturates = form == Form::several_polluters;
+  const Powers shapes =
+      saturates ? Powers{{2, 0}, {3, 0}, {4, 0}, {6, 0}, {9, 0}, {13, 0}}
+                : Powers{{1, 0}, {1.5, 0}, {2.2, 0}, {3, 0}, {1, 0.2}, {1, 0.35}, {1, 0.5}, {1, 0.65}};
   for (const double floor : {0.001, 0.03, 0.15})
-    for (const auto& [power, threshold] : {std::pair{1.0, 0.0},
-                                           {1.5, 0.0},
-                                           {2.2, 0.0},
-                                           {3.0, 0.0},
-                                           {1.0, 0.2},
-                                           {1.0, 0.35},
-                                           {1.0, 0.5},
-                                           {1.0, 0.65}})
-      shapes_.push_back({power, threshold, floor});
+    for (const auto& [power, threshold] : shapes) shapes_.push_back({power, threshold, floor, saturates});
   for (double u = -5.5; u <= 6.0; u += 0.3) rates_.push_back(stats::inverse_logit(u));
   log_likelihood_ = Eigen::ArrayXXd::Constant(static_cast<Eigen::Index>(shapes_.size()),
                                               static_cast<Eigen::Index>(rates_.size()),

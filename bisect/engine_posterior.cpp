@@ -39,6 +39,7 @@ void Posterior::add(const std::vector<TestIndex>& ran, bool failed, double weigh
   double share = 0;
   for (const TestIndex test : ran) share += problem_->candidates[test].in_failing_run ? 1 / listed_ : 0;
   dose_.add(share, failed, weight);
+  crowd_.add(share, failed, weight);
   set_.add(ran, failed, weight);
   setters_.add(ran, failed, weight);
   if (!pairs_.empty()) pairs_.add(ran, failed, weight);
@@ -104,7 +105,7 @@ KindLevels Posterior::levels(const Weights& w) const {
   return levels;
 }
 
-Weights Posterior::duel(std::size_t leader, Weights w) const {
+Weights Posterior::duel(std::size_t leader, Weights w, bool alone_alike) const {
   const KindLevels level = levels(w);
   std::size_t rival = leader == level_self ? level_polluter : level_self;
   for (std::size_t kind = 0; kind < level_count; ++kind)
@@ -114,8 +115,8 @@ Weights Posterior::duel(std::size_t leader, Weights w) const {
     return (kind == leader || kind == rival) && weight > 0 ? level[kind] / total / weight : 0.0;
   };
   // A state-setter's victim, alone, fails like one that fails on its own: what their estimates differ by is
-  // chance, and no reason to run the victim alone again.
-  if (leader == level_self && w.self_total() > 0) {
+  // mostly chance, and no reason to run the victim alone again.
+  if (alone_alike && leader == level_self && w.self_total() > 0) {
     const double alone =
         (w.self * w.self_rate + (w.amplified.weight * w.amplified.out).sum()) / w.self_total();
     w.brittle.out.setConstant(alone);
@@ -193,6 +194,7 @@ Weights Posterior::weigh(const Counts& counts, const Evidence& evidence) const {
   w.self = std::exp(w.self - high);
   w.gone = std::exp(w.gone - high);
   w.dose.weight = std::exp(log_dose - high);
+  if (priors_.cumulative > 0) w.crowd = std::exp(crowd_.log_marginal() - high);
   w.set.weight = std::exp(log_set - high);
   w.setters.weight = std::exp(log_setters - high);
   normalise_pairs(w.pairs, high);
@@ -201,6 +203,7 @@ Weights Posterior::weigh(const Counts& counts, const Evidence& evidence) const {
   w.self /= total;
   w.gone /= total;
   w.dose.weight /= total;
+  w.crowd /= total;
   w.set.weight /= total;
   w.setters.weight /= total;
   for (CandidateWeights* part : {&w.polluter, &w.amplified, &w.brittle}) part->weight /= total;

@@ -47,8 +47,9 @@ class Posterior {
   /// factor; 0 for those that cannot be.
   KindLevels levels(const Weights& weights) const;
   /// Nothing left but the leading kind and its strongest rival, both as likely as in levels(): for choosing
-  /// the probes that tell the two apart.
-  Weights duel(std::size_t leader, Weights weights) const;
+  /// the probes that tell the two apart. `alone_alike`: what 'self' and state-setters' estimates of the
+  /// victim alone differ by is taken for chance.
+  Weights duel(std::size_t leader, Weights weights, bool alone_alike) const;
 
  private:
   /// log of the weight of a kind of group; its parts where it is not too light.
@@ -59,7 +60,7 @@ class Posterior {
   double listed_ = 0;
   SinglePosterior single_;
   PairPosterior pairs_;
-  DosePosterior dose_;
+  DosePosterior dose_{DosePosterior::Form::leak}, crowd_{DosePosterior::Form::several_polluters};
   GroupPosterior set_, setters_;
   mutable stats::TwoRateModel model_;
   std::uint64_t failures_seen_ = 0, next_pool_at_ = 2;

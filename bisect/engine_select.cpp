@@ -21,6 +21,10 @@ constexpr double alone_preference = 2.2;
 // From this probability of 'self' on the question is whether it is right, not which of the others is.
 constexpr double about_self_from = 0.8;
 
+// So many of the tests that matter most are put into the list and taken out of it one by one, so many times.
+constexpr std::size_t tests_toggled = 12;
+constexpr int toggling_rounds = 3;
+
 // A test that is suspected less than this of being needed with others is none whose role is to be told.
 constexpr double suspected_from = 0.02;
 
@@ -31,6 +35,17 @@ std::vector<TestIndex> suspects_of_sets(const Weights& w) {
   for (const TestIndex test : w.set.exact.suspects)
     if (w.set.member[static_cast<Eigen::Index>(test)] > suspected_from) suspects.push_back(test);
   return suspects;
+}
+
+/// The places of the largest few, at most `most`, largest first.
+std::vector<TestIndex> heaviest(const std::vector<double>& value, std::size_t most) {
+  std::vector<TestIndex> places(value.size());
+  std::iota(places.begin(), places.end(), TestIndex{0});
+  const std::size_t kept = std::min(most, places.size());
+  std::partial_sort(places.begin(), places.begin() + static_cast<std::ptrdiff_t>(kept), places.end(),
+                    [&](TestIndex a, TestIndex b) { return value[a] > value[b]; });
+  places.resize(kept);
+  return places;
 }
 
 }  // namespace
@@ -66,7 +81,8 @@ Choice choose_probe(const Problem& problem, const Weights& w, const Branches& br
   const std::size_t n = problem.candidates.size();
   Prediction prediction(problem, w, branches);
   const double alone_seconds = probe_seconds(problem, {});
-  std::vector<double> jitter(n), key(n);
+  std::vector<double> jitter(n), key(n), effect(n);
+  std::vector<TestIndex> weightiest;
   const bool has_setters = std::any_of(problem.candidates.begin(), problem.candidates.end(),
                                        [](const Candidate& test) { return !test.in_failing_run; });
   const bool self_nearly_sure = prediction.self_mass() > about_self_from;
@@ -95,8 +111,10 @@ Choice choose_probe(const Problem& problem, const Weights& w, const Branches& br
       const auto test = static_cast<TestIndex>(i);
       const double seconds = problem.candidates[i].seconds + least_seconds;
       const double worth = pass > 0 ? prediction.slope(test) : prediction.effect(test);
+      if (pass == 0) effect[i] = worth * jitter[i];
       key[i] = worth / (count_probes ? 1.0 + second_in_probes * seconds : seconds) * jitter[i];
     }
+    if (pass == 0) weightiest = heaviest(effect, tests_toggled);
     std::sort(order.begin(), order.end(), [&](TestIndex a, TestIndex b) { return key[a] > key[b]; });
     prediction.restart();
     double seconds = alone_seconds;
@@ -121,7 +139,9 @@ Choice choose_probe(const Problem& problem, const Weights& w, const Branches& br
       prediction.include(test);
       seconds += problem.candidates[test].seconds;
     }
-    if (weigh(seconds, subset.empty())) best.subset = std::move(subset);
+    if (!weigh(seconds, subset.empty())) return false;
+    best.subset = std::move(subset);
+    return true;
   };
   if (has_setters) {
     std::vector<TestIndex> listed, unlisted;
@@ -137,6 +157,22 @@ Choice choose_probe(const Problem& problem, const Weights& w, const Branches& br
     std::copy_if(suspects.begin(), suspects.end(), std::back_inserter(subset),
                  [&](TestIndex test) { return test != left_out; });
     consider(std::move(subset));
+  }
+  // Nor does an order see what a test tells only without another: a polluter by itself, say, where all that
+  // is left to ask is whether it needs a second one.
+  for (const TestIndex test : weightiest) consider({test});
+  for (int round = 0; round < toggling_rounds; ++round) {
+    bool better = false;
+    for (const TestIndex test : weightiest) {
+      std::vector<TestIndex> subset = best.subset;
+      const auto found = std::find(subset.begin(), subset.end(), test);
+      if (found == subset.end())
+        subset.push_back(test);
+      else
+        subset.erase(found);
+      better = consider(std::move(subset)) || better;
+    }
+    if (!better) break;
   }
   std::sort(best.subset.begin(), best.subset.end());
   return best;

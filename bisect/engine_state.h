@@ -68,6 +68,9 @@ inline constexpr double duel_from = 0.9;
 /// With so many times the evidence needed a rival is ruled out even where the answer does not fit well.
 inline constexpr double beyond_doubt = 250;
 
+/// How much likelier a leak must make the outcomes than several polluters that nobody tells apart.
+inline constexpr double leak_above_several = 2;
+
 /// The arm that one confirming probe drew.
 struct ArmDraw {
   Arms arms;
@@ -90,6 +93,8 @@ inline constexpr double good_as_sure = 0.8;
 
 /// From here on 'self' is not searched for but tested: each probe is one whose failure would settle it.
 inline constexpr double settle_from = 0.5;
+/// So many probes should do.
+inline constexpr std::uint64_t settling_probes = 200;
 
 /// Where servers are warm, a confirmation starts in a new process, and again after so many of its probes.
 inline constexpr std::uint64_t confirming_runs_of_a_process = 10;
@@ -143,9 +148,11 @@ struct Engine::State {
     no,         ///< excluded, or not a question of this answer
     not_asked,  ///< finding out would cost too much
     open,       ///< to be found out
-    maybe,      ///< it seems so, after all that was bearable
+    maybe,      ///< it does, as it seems
   };
   ListMatters list_matters(const Answer& answer) const;
+  /// The list that stands for the whole one there: nearly all of it, without what takes longest.
+  std::vector<TestIndex> compared_list() const;
   /// The next probe that finds out: the victim alone, or behind the whole list.
   std::vector<TestIndex> comparison_of_lists() const;
   /// Whether the probes in flight will exclude it if they end as 'self' predicts.
@@ -153,6 +160,10 @@ struct Engine::State {
   /// For 'cumulative', where some tests ran in every failing probe: a list without some of them. Only once it
   /// fails without each of them it is the number of tests that matters.
   std::vector<TestIndex> list_without_common() const;
+  /// For 'cumulative', which several polluters look like: drawn from the whole list, a random quarter of it,
+  /// after which a leak fails seldom and several polluters nearly as often, and a random half of the shortest
+  /// list that failed, of which one polluter is left in the end.
+  std::vector<TestIndex> leak_or_several() const;
   /// Whether all that the stopping rule asks holds but for the comparison of lists.
   bool nearly_settled();
   /// Whether the verdict has been reached. It is given when the evidence first suffices, and stands: the

@@ -119,6 +119,7 @@ struct Weights {
   CandidateWeights brittle;    ///< 'this test sets the state that the victim needs'
   PairWeights pairs;
   DoseWeights dose;
+  double crowd = 0;      ///< how likely several polluters, each enough, make the outcomes; no part of the sum
   GroupWeights set;      ///< three polluters or more that are needed together
   GroupWeights setters;  ///< two state-setters or more, each enough
 

@@ -26,6 +26,10 @@ Interval jeffreys_interval(double failures, double runs, double mass) {
   return interval;
 }
 
+double probability_above(double failures, double runs, double bound) {
+  return boost::math::ibetac(failures + 0.5, runs - failures + 0.5, bound, Doubles{});
+}
+
 double probability_greater(double failures_a, double runs_a, double failures_b, double runs_b) {
   const double a = failures_a + 0.5;
   const double b = runs_a - failures_a + 0.5;

@@ -14,6 +14,9 @@ struct Interval {
 /// pass gives high = 1. Both counts may be fractional; mass in (0, 1).
 Interval jeffreys_interval(double failures, double runs, double mass = 0.95);
 
+/// P(rate > bound) after `failures` in `runs`, with Jeffreys prior. Counts may be fractional.
+double probability_above(double failures, double runs, double bound);
+
 /// P(rate of arm a > rate of arm b) for independent Jeffreys posteriors; by quadrature, to about 1e-4.
 double probability_greater(double failures_a, double runs_a, double failures_b, double runs_b);
 

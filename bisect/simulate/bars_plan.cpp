@@ -57,6 +57,10 @@ std::string correlated_label(CaseKind kind) {
   return case_kind_name(kind) + ", correlated";
 }
 
+std::string prototype_label(CaseKind kind) {
+  return case_kind_name(kind) + ", 300 tests, start-up 2 s";
+}
+
 std::vector<Batch> bars_plan(std::uint64_t cases, bool smoke) {
   std::vector<Batch> batches;
   Batch batch;
@@ -109,6 +113,21 @@ std::vector<Batch> bars_plan(std::uint64_t cases, bool smoke) {
   batch.cases = plain(smoke ? 20 : 100, 0.3, 0.1);
   batch.policies = policies({"ours", "told-q", "by-hand", "change-point", "random-halves", "testr"});
   batches.push_back(batch);
+
+  batch.label = counted_background_label;
+  batch.options.count_probes = true;
+  batches.push_back(batch);
+  batch.options.count_probes = false;
+
+  for (const CaseKind kind : {CaseKind::polluter, CaseKind::self}) {
+    batch.kind = kind;
+    batch.label = prototype_label(kind);
+    batch.cases = plain(smoke ? 20 : 300, 1, 0);
+    batch.cases.q = field.q;
+    batch.cases.startup_seconds = {2, 2};
+    batches.push_back(batch);
+    batches.back().policies = policies({"ours", "told-q", "by-hand", "change-point"});
+  }
 
   batch.cases = field;
   batch.cases.correlation = 0.2;

@@ -30,7 +30,10 @@ std::string field_label(CaseKind kind);
 std::string confidence_label(CaseKind kind, double confidence);
 std::string counted_label(double q);
 std::string correlated_label(CaseKind kind);
+/// Lists of 300 tests, a start-up of 2 s and nothing in the way: how the limits of the third bar were found.
+std::string prototype_label(CaseKind kind);
 inline constexpr std::string_view background_label = "background";
+inline constexpr std::string_view counted_background_label = "background, probes counted";
 inline constexpr std::string_view long_list_label = "5,000 tests";
 inline constexpr std::string_view pairs_label = "500 tests, a pair";
 

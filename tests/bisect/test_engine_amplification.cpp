@@ -54,6 +54,15 @@ TEST_CASE("rarer failures need more runs behind the list, by about the inverse o
   REQUIRE(runs_to_exclude_amplification(1.0) == runs_to_exclude_amplification(0.5));
 }
 
+TEST_CASE("the lowest rate at which it is bearable: more runs can be had of a cheap list") {
+  const double dear = least_rate_compared(40, 400).value();
+  const double cheap = least_rate_compared(4, 400).value();
+  REQUIRE(40 * runs_to_exclude_amplification(dear) == Approx(400).epsilon(1e-3));
+  REQUIRE(4 * runs_to_exclude_amplification(cheap) == Approx(400).epsilon(1e-3));
+  REQUIRE(cheap < dear);
+  REQUIRE_FALSE(least_rate_compared(1000, 400).has_value());
+}
+
 TEST_CASE("lists of nine tenths of the failing run's tests stand for all of it") {
   const std::size_t tests = 20;
   Evidence evidence(tests);

@@ -1,6 +1,8 @@
+#include <algorithm>
 #include <catch2/catch.hpp>
 
 #include "bisect/engine.h"
+#include "bisect/engine_dose.h"
 #include "engine_harness.h"
 
 using namespace flakebisect::bisect;
@@ -85,6 +87,35 @@ TEST_CASE("a leak: the more ran before, the more failures") {
     REQUIRE(trial.done);
     CHECK(trial.verdict.kind == Kind::cumulative);
     CHECK(trial.verdict.reproduce.size() == 40);
+  }
+}
+
+TEST_CASE("a leak and several polluters are told apart by what a part of the list does") {
+  // Failures of a hundred runs behind a quarter of the list and of fifty behind all of it.
+  const auto leak_above_several = [](int of_quarter, int of_all) {
+    DosePosterior leak(DosePosterior::Form::leak), several(DosePosterior::Form::several_polluters);
+    for (DosePosterior* one : {&leak, &several}) {
+      for (int run = 0; run < 100; ++run) one->add(0.25, run < of_quarter, 1);
+      for (int run = 0; run < 50; ++run) one->add(1, run < of_all, 1);
+    }
+    return leak.log_marginal() - several.log_marginal();
+  };
+  CHECK(leak_above_several(20, 12) < -3);
+  CHECK(leak_above_several(2, 20) > 3);
+}
+
+TEST_CASE("a dozen polluters, each enough, are not taken for a leak") {
+  // The more ran the likelier one of them did; but a list that is short and holds one fails as often as all.
+  const Problem problem = make_problem(200, 2.0, 0.1);
+  const Rate dozen = [](const std::set<TestIndex>& ran) {
+    return std::any_of(ran.begin(), ran.end(), [](TestIndex test) { return test % 17 == 3; }) ? 0.4 : 0.0;
+  };
+  for (std::uint64_t seed = 1; seed <= 10; ++seed) {
+    const Trial trial = search(problem, dozen, seed);
+    REQUIRE(trial.done);
+    CHECK(trial.verdict.kind == Kind::polluter);
+    REQUIRE(trial.verdict.tests.size() == 1);
+    CHECK(trial.verdict.tests[0] % 17 == 3);
   }
 }
 

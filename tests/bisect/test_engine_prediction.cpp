@@ -183,9 +183,30 @@ TEST_CASE("two suspects of a set that are alike are told apart") {
   }
 }
 
-TEST_CASE("'self' must outweigh what looks like it most: a polluter, and a missing state-setter") {
-  CHECK(evidence_needed(level_self, level_polluter) == 40);
-  CHECK(evidence_needed(level_self, level_brittle) == 40);
-  CHECK(evidence_needed(level_self, level_cumulative) == 20);
+TEST_CASE("'self' must outweigh most what fails alone now and then: a polluter's victim, and a leak's") {
+  CHECK(evidence_needed(level_self, level_polluter) == 30);
+  CHECK(evidence_needed(level_self, level_cumulative) == 30);
+  CHECK(evidence_needed(level_self, level_brittle) == 20);
   CHECK(evidence_needed(level_polluter, level_self) == 20);
+}
+
+TEST_CASE("where all that is left to ask is whether a polluter needs a second test, it is run by itself") {
+  // Each of the tests 1 to 3 is cheaper than test 0, and worth nothing without it: by single tests they come
+  // first, and every list of an order that holds test 0 holds them, too.
+  Problem problem = make_problem(6, 1.0);
+  problem.startup_seconds = 16;
+  problem.candidates[0].seconds = 0.45;
+  for (std::size_t i = 1; i < 4; ++i) problem.candidates[i].seconds = 0.05;
+  Weights w = no_weights(6);
+  w.polluter.weight[0] = 0.47;
+  w.polluter.in[0] = 0.04;
+  w.set.weight = 0.53;
+  w.set.exact.share = 1;
+  w.set.exact.suspects = {0, 1, 2, 3};
+  w.set.exact.groups = {{0b0011, 0.34, 0.054, 0}, {0b0101, 0.33, 0.054, 0}, {0b1001, 0.33, 0.054, 0}};
+  w.set.member.head(4) << 1, 0.34, 0.33, 0.33;
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    const Choice choice = choose_probe(problem, w, Branches(w), false, Rng(seed));
+    CHECK(choice.subset == std::vector<TestIndex>{0});
+  }
 }

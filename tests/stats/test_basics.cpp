@@ -54,6 +54,9 @@ TEST_CASE("Jeffreys intervals") {
   CHECK(jeffreys_interval(0, 10).low == 0.0);
   CHECK(jeffreys_interval(10, 10).high == 1.0);
   CHECK(jeffreys_interval(0, 0).low == 0.0);
+  // One tail of the interval lies above its upper end.
+  CHECK(probability_above(9, 40, interval.high) == Approx(0.025).epsilon(1e-6));
+  CHECK(probability_above(9, 40, interval.low) == Approx(0.975).epsilon(1e-6));
   CHECK(jeffreys_interval(0, 0).high == 1.0);
 }
 
