@@ -22,7 +22,9 @@ DosePosterior::DosePosterior(Form form) {
                 : Powers{{1, 0}, {1.5, 0}, {2.2, 0}, {3, 0}, {1, 0.2}, {1, 0.35}, {1, 0.5}, {1, 0.65}};
   for (const double floor : {0.001, 0.03, 0.15})
     for (const auto& [power, threshold] : shapes) shapes_.push_back({power, threshold, floor, saturates});
-  for (double u = -5.5; u <= 6.0; u += 0.3) rates_.push_back(stats::inverse_logit(u));
+  constexpr double lowest = -5.5, step = 0.3;  // logits
+  constexpr int rates = 39;
+  for (int i = 0; i < rates; ++i) rates_.push_back(stats::inverse_logit(lowest + step * i));
   log_likelihood_ = Eigen::ArrayXXd::Constant(static_cast<Eigen::Index>(shapes_.size()),
                                               static_cast<Eigen::Index>(rates_.size()),
                                               -std::log(static_cast<double>(shapes_.size() * rates_.size())));
