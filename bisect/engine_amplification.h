@@ -17,7 +17,7 @@ inline constexpr double amplification_evidence = 20;
 /// What the comparison may be expected to cost: seconds of machine time, or so many probes where probes are
 /// counted. An error here sends a reader to look at the victim alone, where the failure does show: it costs
 /// hours, not days, and is rare. docs/statistics.md has what other limits cost and buy.
-inline constexpr double bearable_seconds = 400;
+inline constexpr double bearable_seconds = 1200;
 inline constexpr double bearable_probes = 300;
 
 /// It is begun where the rate of the victim alone may, with this probability, be one at which it is bearable.

@@ -39,7 +39,8 @@ bool Engine::State::outweighs_other_kinds(const Answer& answer, double times) {
 }
 
 double evidence_needed(std::size_t answer, std::size_t other) {
-  return answer == level_self && (other == level_polluter || other == level_cumulative) ? 30 : 20;
+  if (answer != level_self) return 20;
+  return other == level_brittle || other == level_polluter || other == level_cumulative ? 30 : 20;
 }
 
 bool Engine::State::nearly_settled() {

@@ -35,15 +35,10 @@ std::optional<std::vector<TestIndex>> Engine::State::settling_self() {
   const double set = GroupPrediction(w.set, 0).sums().fail;
   const double dose = w.dose.weight * w.dose.rate_at(0);
   const double gone = w.gone * w.gone_rate;
-  // A state-setter's victim, alone, fails like one that fails on its own: what their estimates differ by is
-  // chance, and a failure alone tells nothing of it.
-  const double alone_rate = w.self_total() > 0 ? self / w.self_total() : w.self_rate;
-  double brittle = w.brittle.weight.sum() * alone_rate;
+  double brittle = (w.brittle.weight * w.brittle.out).sum();
   GroupPrediction setters_group(w.setters, 0);
-  const double setters_alone = setters_group.sums().fail;
   const auto settles = [&] {
-    const double still = setters_alone > 0 ? setters_group.sums().fail / setters_alone : 0.0;
-    const double set_state = brittle + w.setters.weight * alone_rate * still;
+    const double set_state = brittle + setters_group.sums().fail;
     if (self < options.confidence * (self + polluter + pair + set + dose + gone + set_state)) return false;
     const double own = self / (prior.self + prior.amplified);
     const std::tuple<KindLevel, double, double> others[] = {
@@ -66,7 +61,7 @@ std::optional<std::vector<TestIndex>> Engine::State::settling_self() {
   sort_by_worth(setters, w.brittle.weight, problem, options.count_probes);
   for (const TestIndex test : setters) {
     const auto i = static_cast<Eigen::Index>(test);
-    brittle -= w.brittle.weight[i] * std::max(0.0, alone_rate - w.brittle.in[i]);
+    brittle -= w.brittle.weight[i] * (w.brittle.out[i] - w.brittle.in[i]);
     setters_group.include(test);
     list.push_back(test);
     if (!settles()) continue;

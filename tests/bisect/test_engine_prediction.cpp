@@ -183,10 +183,10 @@ TEST_CASE("two suspects of a set that are alike are told apart") {
   }
 }
 
-TEST_CASE("'self' must outweigh most what fails alone now and then: a polluter's victim, and a leak's") {
+TEST_CASE("'self' must outweigh most what looks like it most: a missing state-setter, a polluter, a leak") {
   CHECK(evidence_needed(level_self, level_polluter) == 30);
   CHECK(evidence_needed(level_self, level_cumulative) == 30);
-  CHECK(evidence_needed(level_self, level_brittle) == 20);
+  CHECK(evidence_needed(level_self, level_brittle) == 30);
   CHECK(evidence_needed(level_polluter, level_self) == 20);
 }
 
