@@ -254,8 +254,7 @@ std::optional<Probe> Engine::next_probe() {
     return state.waiting ? std::nullopt : std::optional(state.confirm(top));
   }
   state.confirming_runs = 0;
-  if (top.kind == Kind::self && state.nearly_settled() &&
-      state.list_matters(top) == State::ListMatters::open) {
+  if (top.kind == Kind::self && state.nearly_settled() && state.list_matters(top) == ListMatters::open) {
     state.waiting = state.comparison_on_its_way(top);
     if (state.waiting) return std::nullopt;
     return state.issue(state.comparison_of_lists(), Purpose::search, std::nullopt);

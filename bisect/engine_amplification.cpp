@@ -72,21 +72,24 @@ std::optional<double> least_rate_compared(double seconds_a_run, double bearable)
   return high;
 }
 
-Engine::State::ListMatters Engine::State::list_matters(const Answer& answer) const {
-  if (answer.kind != Kind::self || full_list().empty()) return ListMatters::no;
-  const ComparedArms arms = compared_arms(evidence, to_bits(full_list(), problem.candidates.size()));
-  const double log_evidence = log_evidence_against_amplification(arms);
+ListMatters list_matters_by(double log_evidence, double spent, double bearable, bool worth_it) {
   if (log_evidence >= std::log(amplification_evidence)) return ListMatters::no;
   if (log_evidence <= -std::log(amplification_evidence)) return ListMatters::maybe;
+  if (!worth_it) return ListMatters::not_asked;
+  if (spent <= 2 * bearable) return ListMatters::open;
+  return log_evidence < 0 ? ListMatters::maybe : ListMatters::not_asked;
+}
+
+ListMatters Engine::State::list_matters(const Answer& answer) const {
+  if (answer.kind != Kind::self || full_list().empty()) return ListMatters::no;
+  const ComparedArms arms = compared_arms(evidence, to_bits(full_list(), problem.candidates.size()));
   const double bearable = options.count_probes ? bearable_probes : bearable_seconds;
-  // Rates in between are told from neither.
-  if (compared_seconds > 2 * bearable) return ListMatters::not_asked;
   const double seconds = options.count_probes ? 1 : probe_seconds(problem, compared_list());
   const std::optional<double> least = least_rate_compared(seconds, bearable);
   const bool worth_it =
       least && stats::probability_above(arms.alone.failures, arms.alone.failures + arms.alone.passes,
                                         *least) >= worth_comparing;
-  return worth_it ? ListMatters::open : ListMatters::not_asked;
+  return list_matters_by(log_evidence_against_amplification(arms), compared_seconds, bearable, worth_it);
 }
 
 std::vector<TestIndex> Engine::State::compared_list() const {

@@ -13,7 +13,7 @@ namespace flakebisect::bisect {
 /// A victim that fails alone at half its rate or more counts as 'self'. What must be told from it is this.
 inline constexpr double amplified_ratio = 1.0 / 3;
 /// How much likelier the outcomes must be where the list does not matter.
-inline constexpr double amplification_evidence = 20;
+inline constexpr double amplification_evidence = 30;
 /// What the comparison may be expected to cost: seconds of machine time, or so many probes where probes are
 /// counted. An error here sends a reader to look at the victim alone, where the failure does show: it costs
 /// hours, not days, and is rare. docs/statistics.md has what other limits cost and buy.
@@ -38,6 +38,19 @@ ComparedArms compared_arms(const Evidence& evidence, const SubsetBits& full);
 /// log of how much likelier the outcomes are if the list changes the rate by less than half than if the
 /// victim fails alone at a third of its rate behind the list.
 double log_evidence_against_amplification(const ComparedArms& arms);
+
+/// Whether the whole list makes the victim of 'self' fail several times as often.
+enum class ListMatters {
+  no,         ///< excluded, or not a question of this answer
+  not_asked,  ///< finding out would cost too much
+  open,       ///< to be found out
+  maybe,      ///< it does, as it seems
+};
+/// After the comparison has cost `spent`, in the unit of `bearable`. It is given up at twice what is
+/// bearable, for rates in between are told from neither; what then speaks for a list that matters keeps its
+/// word. `worth_it`: whether it is one to be made at all (least_rate_compared(), worth_comparing); where it
+/// is not, a few runs of a dear list prove nothing.
+ListMatters list_matters_by(double log_evidence, double spent, double bearable, bool worth_it);
 
 /// Runs behind the list that are expected to show it, for a victim that fails alone at `rate` in (0, 1].
 double runs_to_exclude_amplification(double rate);

@@ -9,9 +9,10 @@ namespace flakebisect::bisect {
 
 std::vector<stats::RatioCell> ratio_cells() {
   // 0 in four cases of five, else log-uniform from 0.01 to 0.3: cells between 0.01, 0.03, 0.06, 0.1, 0.15,
-  // 0.21 and 0.3, finer where backgrounds are hard to tell from 'self'.
+  // 0.21 and 0.3, finer where backgrounds are hard to tell from 'self'. A third of the last cell's weight
+  // stands at 0.37: a ratio of 0.3 to 0.45, of which a gap between the cells would make 'self', belongs here.
   return {{0.0, 0.80},     {0.0173, 0.0646}, {0.0424, 0.0408}, {0.0775, 0.0300}, {0.122, 0.0238},
-          {0.177, 0.0198}, {0.251, 0.0210},  {0.6, 0.5},       {0.8, 0.5}};
+          {0.177, 0.0198}, {0.251, 0.0140},  {0.37, 0.0070},   {0.6, 0.5},       {0.8, 0.5}};
 }
 
 KindPriors priors_for(const Problem& problem) {

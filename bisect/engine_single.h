@@ -14,7 +14,7 @@ namespace flakebisect::bisect {
 
 /// rho = r / q of a polluter, of a set or of a brittle victim: the first cells; then those at which a victim
 /// counts as failing on its own.
-inline constexpr std::size_t polluter_cells = 7;
+inline constexpr std::size_t polluter_cells = 8;
 std::vector<stats::RatioCell> ratio_cells();
 
 /// Members of a set that is no pair; state-setters where there are several.

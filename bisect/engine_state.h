@@ -143,13 +143,7 @@ struct Engine::State {
   /// Whether the answer is 'self' although other tests, seemingly, make it fail at least twice as often, and
   /// none of its rivals that would explain this is ruled out beyond doubt.
   bool self_does_not_fit(const Answer& answer);
-  /// Whether the whole list makes the victim of 'self' fail several times as often (engine_amplification.h).
-  enum class ListMatters {
-    no,         ///< excluded, or not a question of this answer
-    not_asked,  ///< finding out would cost too much
-    open,       ///< to be found out
-    maybe,      ///< it does, as it seems
-  };
+  /// Whether the whole list makes the victim of 'self' fail several times as often.
   ListMatters list_matters(const Answer& answer) const;
   /// The list that stands for the whole one there: nearly all of it, without what takes longest.
   std::vector<TestIndex> compared_list() const;

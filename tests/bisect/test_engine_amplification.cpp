@@ -36,6 +36,19 @@ FullRuns search_self(const Problem& problem, double rate, std::uint64_t seed, En
   return runs;
 }
 
+/// So many runs of one list, as probes of the search itself; the first has this id.
+void add_runs(Engine& engine, std::uint64_t first_id, const std::vector<TestIndex>& list, int failures,
+              int passes) {
+  for (int run = 0; run < failures + passes; ++run) {
+    Observation observation;
+    observation.ran = list;
+    observation.outcome = run < failures ? Outcome::fail : Outcome::pass;
+    observation.seconds = 2;
+    observation.probe_id = first_id + static_cast<std::uint64_t>(run);
+    engine.observe(observation);
+  }
+}
+
 }  // namespace
 
 TEST_CASE("equal rates speak for a list that does not matter, a threefold rate against it") {
@@ -61,6 +74,24 @@ TEST_CASE("the lowest rate at which it is bearable: more runs can be had of a ch
   REQUIRE(4 * runs_to_exclude_amplification(cheap) == Approx(400).epsilon(1e-3));
   REQUIRE(cheap < dear);
   REQUIRE_FALSE(least_rate_compared(1000, 400).has_value());
+}
+
+TEST_CASE("a comparison that is given up still tells what it leaned to") {
+  const double sure = std::log(amplification_evidence);
+  // Whatever it has cost, what was shown was shown.
+  for (const double spent : {0.0, 150.0, 500.0}) {
+    CAPTURE(spent);
+    REQUIRE(list_matters_by(sure, spent, 100, true) == ListMatters::no);
+    REQUIRE(list_matters_by(-sure, spent, 100, true) == ListMatters::maybe);
+  }
+  for (const double lean : {-0.5 * sure, 0.5 * sure}) {
+    CAPTURE(lean);
+    for (const double spent : {0.0, 500.0})
+      REQUIRE(list_matters_by(lean, spent, 100, false) == ListMatters::not_asked);
+    REQUIRE(list_matters_by(lean, 199, 100, true) == ListMatters::open);
+  }
+  REQUIRE(list_matters_by(-0.5 * sure, 201, 100, true) == ListMatters::maybe);
+  REQUIRE(list_matters_by(0.5 * sure, 201, 100, true) == ListMatters::not_asked);
 }
 
 TEST_CASE("lists of nine tenths of the failing run's tests stand for all of it") {
@@ -113,4 +144,22 @@ TEST_CASE("a victim that fails alone at a third of its rate is mostly not called
   CAPTURE(self, named);
   REQUIRE(self <= 6);
   REQUIRE(named >= 20);
+}
+
+TEST_CASE("a victim that fails alone at less than half its rate is not 'self', however its ratio lies") {
+  const auto leader = [](int alone_failures) {
+    Engine engine(make_problem(20), {});
+    add_runs(engine, 1, {}, alone_failures, 900 - alone_failures);
+    add_runs(engine, 901, {7}, 180, 420);
+    return engine.leading(1).front();
+  };
+  for (const int alone_failures : {60, 90, 110, 120}) {
+    CAPTURE(alone_failures);
+    REQUIRE(leader(alone_failures).kind == Kind::polluter);
+    REQUIRE(leader(alone_failures).tests == std::vector<TestIndex>{7});
+  }
+  for (const int alone_failures : {160, 200, 260}) {
+    CAPTURE(alone_failures);
+    REQUIRE(leader(alone_failures).kind == Kind::self);
+  }
 }

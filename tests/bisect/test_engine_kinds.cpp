@@ -106,16 +106,30 @@ TEST_CASE("a leak and several polluters are told apart by what a part of the lis
 
 TEST_CASE("a dozen polluters, each enough, are not taken for a leak") {
   // The more ran the likelier one of them did; but a list that is short and holds one fails as often as all.
-  const Problem problem = make_problem(200, 2.0, 0.1);
-  const Rate dozen = [](const std::set<TestIndex>& ran) {
-    return std::any_of(ran.begin(), ran.end(), [](TestIndex test) { return test % 17 == 3; }) ? 0.4 : 0.0;
+  // In each of these settings some seed is a wrong 'cumulative' where the stopping rule does not ask for
+  // that.
+  struct Setting {
+    std::size_t tests;
+    double startup;
+    TestIndex every;  ///< of so many tests, starting with the first, one pollutes
+    double rate;
   };
-  for (std::uint64_t seed = 1; seed <= 10; ++seed) {
-    const Trial trial = search(problem, dozen, seed);
-    REQUIRE(trial.done);
-    CHECK(trial.verdict.kind == Kind::polluter);
-    REQUIRE(trial.verdict.tests.size() == 1);
-    CHECK(trial.verdict.tests[0] % 17 == 3);
+  for (const Setting& setting :
+       {Setting{200, 2.0, 16, 0.4}, Setting{40, 5.0, 5, 0.2}, Setting{60, 2.0, 5, 0.3}}) {
+    const Problem problem = make_problem(setting.tests, setting.startup, 0.1);
+    const Rate dozen = [&](const std::set<TestIndex>& ran) {
+      return std::any_of(ran.begin(), ran.end(), [&](TestIndex test) { return test % setting.every == 0; })
+                 ? setting.rate
+                 : 0.0;
+    };
+    for (std::uint64_t seed = 1; seed <= 12; ++seed) {
+      CAPTURE(setting.tests, seed);
+      const Trial trial = search(problem, dozen, seed);
+      REQUIRE(trial.done);
+      CHECK(trial.verdict.kind == Kind::polluter);
+      REQUIRE(trial.verdict.tests.size() == 1);
+      CHECK(trial.verdict.tests[0] % setting.every == 0);
+    }
   }
 }
 
