@@ -155,7 +155,7 @@ class ConcurrentTest(unittest.TestCase):
 
     def program(self, *words):
         ran = subprocess.run([PROGRAM, *words], cwd=self.folder, stdin=subprocess.DEVNULL, capture_output=True, text=True,
-                             timeout=300, env={**os.environ, "NO_COLOR": "1"})
+                             timeout=450, env={**os.environ, "NO_COLOR": "1"})
         self.assertNotEqual(ran.returncode, 120)
         return ran
 
