@@ -38,7 +38,8 @@ Engine::State::State(Problem problem_, EngineOptions options_)
       options(options_),
       told_startup_seconds(problem.startup_seconds),
       evidence(problem.candidates.size()),
-      posterior(problem) {}
+      posterior(problem),
+      ran_usably(problem.candidates.size(), false) {}
 
 double weight_in_process(std::uint64_t runs, std::uint64_t failures, bool failed) {
   // The rate of a process is Beta-distributed around the rate q with correlation c, so that after k passes
@@ -141,7 +142,7 @@ Probe Engine::State::issue(std::vector<TestIndex> subset, Purpose purpose, std::
   probe.purpose = purpose;
   ++issued;
   const bool likely_fails = predict_failure(problem, weights(), probe.subset) > 0.5;
-  in_flight.emplace(probe.id, Pending{probe, std::move(target), 0.5, likely_fails});
+  in_flight.emplace(probe.id, Pending{probe, std::move(target), likely_fails});
   return probe;
 }
 
@@ -158,6 +159,73 @@ void Engine::State::learn_overhead(const Observation& observation) {
                             (prior_runs + static_cast<double>(overhead_runs));
 }
 
+void Engine::State::learn_cost(const std::vector<TestIndex>& asked) {
+  const double expected = options.count_probes ? 1 : probe_seconds(problem, asked);
+  probed_seconds += expected;
+  const std::vector<TestIndex> full = full_list();
+  if (asked == full) full_list_seconds += expected;
+  const auto listed = std::count_if(asked.begin(), asked.end(),
+                                    [&](TestIndex test) { return problem.candidates[test].in_failing_run; });
+  if (static_cast<double>(listed) >= most_of_the_list * static_cast<double>(full.size()))
+    compared_seconds += expected;
+}
+
+void Engine::State::learn_void(const std::vector<TestIndex>& list) {
+  ++voids_in_a_row;
+  ++voids_of[list];
+  // One test is taken to be to blame, if any: one that every void list held, and no usable one.
+  std::vector<TestIndex> blamed, still_blamed;
+  for (const TestIndex test : list)
+    if (!ran_usably[test]) blamed.push_back(test);
+  if (blamed.empty()) blamed = list;  // each of them ran well, but never all together
+  std::set_intersection(blamed.begin(), blamed.end(), void_suspects.begin(), void_suspects.end(),
+                        std::back_inserter(still_blamed));
+  if (still_blamed.empty()) {
+    void_suspects = std::move(blamed);
+    suspect_voids = 0;
+  } else {
+    void_suspects = std::move(still_blamed);
+  }
+  ++suspect_voids;
+  share_out_voids();
+}
+
+void Engine::State::learn_usable(const std::vector<TestIndex>& ran) {
+  voids_in_a_row = 0;
+  for (const TestIndex test : ran) {
+    ran_usably[test] = true;
+    void_suspects.erase(std::remove(void_suspects.begin(), void_suspects.end(), test), void_suspects.end());
+  }
+  if (suspect_voids > 0) share_out_voids();
+}
+
+void Engine::State::share_out_voids() {
+  for (Candidate& candidate : problem.candidates) candidate.void_share = 0;
+  if (void_suspects.empty()) {
+    suspect_voids = 0;
+    return;
+  }
+  // Or it was chance: as many of the other probes gave nothing.
+  const auto voids = static_cast<double>(suspect_voids);
+  const auto runs = static_cast<double>(evidence.probe_runs()) + 10;
+  const double chance =
+      (static_cast<double>(void_probes) - voids + 0.5) / (runs + static_cast<double>(void_probes));
+  const double blame = 1 - std::pow(chance, voids);
+  for (const TestIndex test : void_suspects)
+    problem.candidates[test].void_share = blame / static_cast<double>(void_suspects.size());
+}
+
+bool Engine::State::gives_nothing(const std::vector<TestIndex>& list) {
+  const auto found = voids_of.find(list);
+  if (found == voids_of.end() || found->second < voids_of_a_list || evidence.arm(list).probe_runs > 0)
+    return false;
+  stuck = fmt::format(
+      "{} of {} runs of {} gave nothing usable, and without them there is no answer", found->second,
+      found->second,
+      list.empty() ? std::string("the victim alone") : fmt::format("one list of {} tests", list.size()));
+  return true;
+}
+
 void Engine::State::observe(const Observation& observation) {
   if (observation.source == Source::probe) {
     next_id = std::max(next_id, observation.probe_id + 1);
@@ -167,25 +235,35 @@ void Engine::State::observe(const Observation& observation) {
   std::optional<Answer> target;
   const auto pending = in_flight.find(observation.probe_id);
   const bool known = observation.source == Source::probe && pending != in_flight.end();
-  double share = known ? pending->second.treatment_probability : 0.5;
-  const bool as_asked = !known || pending->second.probe.subset == observation.ran;
+  const std::vector<TestIndex> asked = known               ? pending->second.probe.subset
+                                       : observation.asked ? *observation.asked
+                                                           : observation.ran;
   if (known) target = pending->second.target;
   // A resumed session: the probe was issued before this engine was made.
   if (observation.source == Source::probe && !known) {
     ++issued;
-    if (observation.purpose != Purpose::search) {
+    if (observation.purpose != Purpose::search && !final_verdict) {
       target = best();
-      share = draw_arm(*target, observation.probe_id).treatment_probability;
+      const ArmDraw draw = draw_arm(*target, observation.probe_id);
+      if (target->kind != Kind::self)
+        expect(*target, observation.probe_id, observation.purpose == Purpose::treatment,
+               draw.treatment_probability);
     }
   }
+  if (known) in_flight.erase(pending);
   const bool usable = observation.outcome == Outcome::pass || observation.outcome == Outcome::fail;
+  const bool failed = observation.outcome == Outcome::fail;
+  if (observation.source == Source::probe && !final_verdict) {
+    if (target && target->kind != Kind::self)
+      end_confirmation(*target, observation.probe_id, usable && asked == observation.ran, failed);
+    learn_cost(asked);
+    if (!usable) learn_void(asked);
+  }
   if (!usable || observation.source == Source::selected || !(observation.weight > 0)) {
-    if (known) in_flight.erase(pending);
+    if (observation.source == Source::probe && further_search) further_search->observe_void(observation);
     return;
   }
-  const bool failed = observation.outcome == Outcome::fail;
   if (final_verdict) {
-    if (known) in_flight.erase(pending);
     if (observation.source == Source::probe && !cleaner_search && !further_search)
       evidence.add(observation.ran, failed, observation.source, 1, observation.process);
     observe_follow_up(observation);
@@ -193,26 +271,9 @@ void Engine::State::observe(const Observation& observation) {
   }
   if (observation.source == Source::probe) {
     learn_overhead(observation);
-    const double expected = options.count_probes ? 1 : probe_seconds(problem, observation.ran);
-    probed_seconds += expected;
-    const std::vector<TestIndex> full = full_list();
-    if (observation.ran == full) full_list_seconds += expected;
-    const auto listed = std::count_if(observation.ran.begin(), observation.ran.end(), [&](TestIndex test) {
-      return problem.candidates[test].in_failing_run;
-    });
-    if (static_cast<double>(listed) >= most_of_the_list * static_cast<double>(full.size()))
-      compared_seconds += expected;
-    // The bets are what the posterior predicted before this outcome.
+    learn_usable(observation.ran);
     if (is_alone(observation.ran)) fails_alone.observe(failed);
-    if (target && target->kind != Kind::self && as_asked && observation.purpose != Purpose::search) {
-      // The rates are today's, not those of the day the probe was issued.
-      for (const Answer& answer : answers(16))
-        if (answer.key() == target->key()) target = answer;
-      confirmations[target->key()].test.observe(observation.purpose == Purpose::treatment, failed, share,
-                                                target->rate, target->control_rate);
-    }
   }
-  if (known) in_flight.erase(pending);
   double weight = std::min(observation.weight, 1.0);
   if (observation.source == Source::probe && observation.process != 0) {
     stats::ProcessRuns& process = runs_in_process[observation.process];
@@ -243,6 +304,11 @@ std::optional<Probe> Engine::next_probe() {
     return std::nullopt;
   }
   if (state.settled()) return done() ? std::nullopt : state.follow_up_probe();
+  state.stuck.clear();
+  if (state.voids_in_a_row >= voids_of_a_search) {
+    state.stuck = fmt::format("the last {} probes gave nothing usable", state.voids_in_a_row);
+    return std::nullopt;
+  }
   const Answer& top = state.best();
   // 'Self' is confirmed by the victim alone, which the search runs anyway while that tells most.
   const double confirm_at = top.kind == Kind::self ? state.options.confidence : confirm_from;
@@ -250,11 +316,24 @@ std::optional<Probe> Engine::next_probe() {
       (state.log_e(top) < state.log_e_needed() || !state.seen_enough(top))) {
     if (top.kind == Kind::cumulative && state.log_e(top) >= state.log_e_needed())
       return state.issue(state.list_without_common(), Purpose::search, std::nullopt);
+    const Arms arms = state.arms_of(top, state.next_id);
+    if (state.gives_nothing(arms.treatment) || state.gives_nothing(arms.control)) return std::nullopt;
     state.waiting = state.confirmation_on_its_way(top);
     return state.waiting ? std::nullopt : std::optional(state.confirm(top));
   }
   state.confirming_runs = 0;
-  if (top.kind == Kind::self && state.nearly_settled() && state.list_matters(top) == ListMatters::open) {
+  if (top.kind == Kind::self && state.nearly_settled() && state.list_protects(top) == ListMatters::maybe) {
+    const ComparedArms arms =
+        compared_arms(state.evidence, to_bits(state.full_list(), state.problem.candidates.size()));
+    state.stuck = fmt::format(
+        "alone it failed in {} of {} runs, behind the whole list in {} of {}: what makes it fail alone is "
+        "not "
+        "what made it fail in the recorded run, and that did not come back",
+        arms.alone.probe_failures, arms.alone.probe_runs, arms.most.probe_failures, arms.most.probe_runs);
+    return std::nullopt;
+  }
+  if (top.kind == Kind::self && state.nearly_settled() &&
+      (state.list_matters(top) == ListMatters::open || state.list_protects(top) == ListMatters::open)) {
     state.waiting = state.comparison_on_its_way(top);
     if (state.waiting) return std::nullopt;
     return state.issue(state.comparison_of_lists(), Purpose::search, std::nullopt);
@@ -262,7 +341,8 @@ std::optional<Probe> Engine::next_probe() {
   if (state.full_list_is_due()) return state.issue(state.full_list(), Purpose::search, std::nullopt);
   const bool misfit = state.self_does_not_fit(top);
   // What should have settled it long ago may rest on a wrong estimate: then every fourth probe is another.
-  const bool settles_late = state.evidence.probe_runs() > settling_probes && state.next_id % 4 == 3;
+  stats::Rng rng(~state.options.seed, state.next_id);
+  const bool settles_late = rng.bernoulli(0.25) && state.evidence.probe_runs() > settling_probes;
   if (top.kind == Kind::self && top.probability >= settle_from && state.evidence.probe_failures() > 0 &&
       !misfit && !settles_late)
     if (auto list = state.settling_self()) {
@@ -270,7 +350,8 @@ std::optional<Probe> Engine::next_probe() {
       if (state.waiting) return std::nullopt;
       return state.issue(*list, Purpose::search, std::nullopt);
     }
-  if (top.kind == Kind::cumulative && top.probability >= duel_from && !state.outweighs_other_kinds(top))
+  const bool likely_a_leak = top.kind == Kind::cumulative && top.probability >= duel_from;
+  if ((likely_a_leak && !state.outweighs_other_kinds(top)) || state.weights().crowd > several_beyond_doubt)
     return state.issue(state.leak_or_several(), Purpose::search, std::nullopt);
   Weights expected = state.weights_with_pending();
   // What is left to be shown is that it outweighs each other kind, the rare ones too.
@@ -298,7 +379,12 @@ void Engine::observe(const Observation& observation) {
 }
 
 void Engine::abandon(std::uint64_t probe_id) {
-  state_->in_flight.erase(probe_id);
+  const auto pending = state_->in_flight.find(probe_id);
+  if (pending != state_->in_flight.end()) {
+    const std::optional<Answer> target = std::move(pending->second.target);
+    state_->in_flight.erase(pending);
+    if (target && target->kind != Kind::self) state_->end_confirmation(*target, probe_id, false, false);
+  }
   if (state_->further_search) state_->further_search->abandon(probe_id);
 }
 

@@ -46,6 +46,9 @@ struct Candidate {
   bool in_failing_run = true;  ///< false: known only from other runs or workers (a possible state-setter);
                                ///< the failing run's victim failed without it
   double weight = 1;           ///< prior weight relative to the others (--suspect raises it); > 0
+  /// The engine's own estimate; callers leave it at 0. The probability that a probe with it gives nothing
+  /// usable, and that it is to blame; those of several tests add up.
+  double void_share = 0;
 };
 
 struct Problem {
@@ -69,6 +72,8 @@ struct EngineOptions {
 struct Observation {
   std::vector<TestIndex>
       ran;  ///< the candidates that really ran before the victim, in the order they ran; no repeats
+  /// Of a replayed probe: what it had been asked to run, where that differs from `ran`.
+  std::optional<std::vector<TestIndex>> asked;
   Outcome outcome = Outcome::void_probe;
   Source source = Source::probe;
   Purpose purpose = Purpose::search;

@@ -7,6 +7,7 @@
 #include "bisect/engine_state.h"
 #include "stats/beta.h"
 #include "stats/log_math.h"
+#include "stats/rng.h"
 #include "stats/two_rate_model.h"
 
 namespace flakebisect::bisect {
@@ -51,6 +52,10 @@ double log_evidence_against_amplification(const ComparedArms& arms) {
          model.evaluate(most.failures, most.passes, rival, rival + 1).log_marginal;
 }
 
+double log_evidence_against_protection(const ComparedArms& arms) {
+  return log_evidence_against_amplification({arms.most, arms.alone});
+}
+
 double runs_to_exclude_amplification(double rate) {
   // Nothing fails more often than always: higher rates alone exclude it without a run behind the list.
   rate = std::min(rate, 0.98 * amplified_ratio);
@@ -84,7 +89,9 @@ ListMatters Engine::State::list_matters(const Answer& answer) const {
   if (answer.kind != Kind::self || full_list().empty()) return ListMatters::no;
   const ComparedArms arms = compared_arms(evidence, to_bits(full_list(), problem.candidates.size()));
   const double bearable = options.count_probes ? bearable_probes : bearable_seconds;
-  const double seconds = options.count_probes ? 1 : probe_seconds(problem, compared_list());
+  const std::vector<TestIndex> compared = compared_list();
+  const double seconds =
+      (options.count_probes ? 1 : probe_seconds(problem, compared)) / usable_share(problem, compared);
   const std::optional<double> least = least_rate_compared(seconds, bearable);
   const bool worth_it =
       least && stats::probability_above(arms.alone.failures, arms.alone.failures + arms.alone.passes,
@@ -92,14 +99,32 @@ ListMatters Engine::State::list_matters(const Answer& answer) const {
   return list_matters_by(log_evidence_against_amplification(arms), compared_seconds, bearable, worth_it);
 }
 
+ListMatters Engine::State::list_protects(const Answer& answer) const {
+  if (answer.kind != Kind::self || full_list().empty()) return ListMatters::no;
+  const ComparedArms arms = compared_arms(evidence, to_bits(full_list(), problem.candidates.size()));
+  const double against = log_evidence_against_protection(arms);
+  if (against >= std::log(protection_excluded)) return ListMatters::no;
+  if (against <= -std::log(protection_shown)) return ListMatters::maybe;
+  // Rarer failures would need many runs.
+  const double runs = arms.alone.failures + arms.alone.passes;
+  if (stats::probability_above(arms.alone.failures, runs, 0.5) < worth_comparing)
+    return ListMatters::not_asked;
+  const std::vector<TestIndex> compared = compared_list();
+  const double seconds =
+      (options.count_probes ? 1 : probe_seconds(problem, compared)) / usable_share(problem, compared);
+  const double bearable = options.count_probes ? bearable_probes : bearable_seconds;
+  const bool dear = runs_to_exclude_protection * seconds > bearable || compared_seconds > 2 * bearable;
+  return dear ? ListMatters::not_asked : ListMatters::open;
+}
+
 std::vector<TestIndex> Engine::State::compared_list() const {
   std::vector<TestIndex> list = full_list();
-  if (options.count_probes) return list;
+  if (options.count_probes && usable_share(problem, list) == 1) return list;
   // A few dear tests take most of the time: the cheapest for what they are suspected of.
   const auto dearer = [&](TestIndex a, TestIndex b) {
     const Candidate& x = problem.candidates[a];
     const Candidate& y = problem.candidates[b];
-    const double left = x.seconds * y.weight, right = y.seconds * x.weight;
+    const double left = dearness(x) * y.weight, right = dearness(y) * x.weight;
     return left != right ? left < right : a < b;
   };
   std::sort(list.begin(), list.end(), dearer);
@@ -122,7 +147,11 @@ std::vector<TestIndex> Engine::State::comparison_of_lists() const {
   const ComparedArms arms = compared_arms(evidence, to_bits(full_list(), problem.candidates.size()));
   const auto alone = static_cast<double>(arms.alone.probe_runs + running({}));
   const auto most = static_cast<double>(arms.most.probe_runs + running(list));
-  if (alone < costlier * most) return {};
+  // Drawn, not by turns: a failure that comes and goes with a period would fall in step with the lists. Which
+  // of them is behind is the likelier one (a biased coin; Efron 1971).
+  const double share = costlier / (1 + costlier);
+  stats::Rng rng(options.seed, next_id);
+  if (rng.bernoulli(alone < costlier * most ? 1 - (1 - share) / 2 : share / 2)) return {};
   return list;
 }
 

@@ -26,6 +26,14 @@ inline constexpr double worth_comparing = 0.4;
 /// left out.
 inline constexpr double compared_share = 0.95;
 
+/// The other way round: the victim that fails alone more often than not, but hardly behind the list, fails
+/// there for a reason of its own (it is the first test of its process; it lacks what another test sets up),
+/// and the recorded failure is another. How much likelier the outcomes must be without that, and with it.
+inline constexpr double protection_excluded = 10;
+inline constexpr double protection_shown = 30;
+/// Runs of the list that are expected to tell; at a rate of one half eight, at one two.
+inline constexpr double runs_to_exclude_protection = 4;
+
 /// Lists of at least this share of the failing run's tests speak for the whole list.
 inline constexpr double most_of_the_list = 0.9;
 
@@ -39,7 +47,10 @@ ComparedArms compared_arms(const Evidence& evidence, const SubsetBits& full);
 /// victim fails alone at a third of its rate behind the list.
 double log_evidence_against_amplification(const ComparedArms& arms);
 
-/// Whether the whole list makes the victim of 'self' fail several times as often.
+/// The same against a rate behind the list that is a third of the victim's alone.
+double log_evidence_against_protection(const ComparedArms& arms);
+
+/// Whether the whole list makes the victim of 'self' fail several times as often, or as seldom.
 enum class ListMatters {
   no,         ///< excluded, or not a question of this answer
   not_asked,  ///< finding out would cost too much

@@ -35,7 +35,9 @@ bool Engine::State::outweighs_other_kinds(const Answer& answer, double times) {
   const std::size_t own = level_of(answer.kind, answer.tests.size());
   for (std::size_t kind = 0; kind < level_count; ++kind)
     if (kind != own && levels[own] < times * evidence_needed(own, kind) * levels[kind]) return false;
-  return own != level_cumulative || levels[own] >= leak_above_several * weights().crowd;
+  const double several = weights().crowd;
+  if (own == level_cumulative) return levels[own] >= leak_above_several * several;
+  return (own != level_pair && own != level_set) || levels[own] >= set_above_several * several;
 }
 
 double evidence_needed(std::size_t answer, std::size_t other) {
@@ -54,6 +56,9 @@ bool Engine::State::settled() {
   if (!nearly_settled()) return false;
   const Answer& top = best();
   if (list_matters(top) == ListMatters::open) return false;
+  if (const ListMatters protects = list_protects(top);
+      protects == ListMatters::open || protects == ListMatters::maybe)
+    return false;
   if (top.kind == Kind::not_reproduced) return true;
   final_verdict = own_verdict(true);
   start_follow_up();
@@ -62,6 +67,13 @@ bool Engine::State::settled() {
 
 bool Engine::State::seen_enough(const Answer& answer) const {
   if (!enough_processes(evidence, answer.kind, answer.tests)) return false;
+  if (answer.kind != Kind::self && answer.kind != Kind::not_reproduced) {
+    // Controls that give nothing do not show that the victim passes there.
+    const auto found = confirmations.find(answer.key());
+    if (found == confirmations.end() || 3 * found->second.usable_controls < 2 * found->second.controls)
+      return false;
+    if (evidence.arm(arms_of(answer, 0).treatment).probe_failures < failures_of_reproduction) return false;
+  }
   // The arms of a leak cannot tell it from a test that every failing list held.
   return answer.kind != Kind::cumulative || to_tests(evidence.common_to_failures()).empty();
 }
@@ -74,13 +86,39 @@ bool Engine::State::self_does_not_fit(const Answer& answer) {
 }
 
 std::vector<TestIndex> Engine::State::list_without_common() const {
-  std::vector<TestIndex> left_out = to_tests(evidence.common_to_failures());
-  stats::Rng rng(options.seed, next_id);
-  for (std::size_t i = left_out.size(); i > 1; --i)
-    std::swap(left_out[i - 1], left_out[static_cast<std::size_t>(rng.uniform() * static_cast<double>(i))]);
   std::vector<TestIndex> list = full_list();
-  // Half of them; but no more of the list than a leak's rate can bear.
-  left_out.resize(std::min((left_out.size() + 1) / 2, std::max<std::size_t>(1, list.size() / 4)));
+  const SubsetBits common = evidence.common_to_failures();
+  const auto seconds = [&](TestIndex test) {
+    return options.count_probes ? 1 : dearness(problem.candidates[test]);
+  };
+  // Left out first: half of the common ones, drawn with what they cost as weights (the smallest exponential
+  // draws; Efraimidis & Spirakis 2006), then the others, the dearest first.
+  stats::Rng rng(options.seed, next_id);
+  std::vector<std::pair<double, TestIndex>> suspects, others;
+  for (const TestIndex test : list) {
+    const double drawn = rng.exponential() / seconds(test);
+    if (contains(common, test))
+      suspects.emplace_back(drawn, test);
+    else
+      others.emplace_back(-seconds(test), test);
+  }
+  std::sort(suspects.begin(), suspects.end());
+  std::sort(others.begin(), others.end());
+  // No more of the list than a leak's rate can bear.
+  const std::size_t most = std::max<std::size_t>(1, list.size() / 4);
+  suspects.resize(std::min((suspects.size() + 1) / 2, most));
+  std::vector<TestIndex> left_out;
+  for (const auto& [drawn, test] : suspects) left_out.push_back(test);
+  // Of those that are no suspects only what saves more time than rate: a leak's rate falls with the number.
+  double left_seconds = probe_seconds(problem, list);
+  for (const TestIndex test : left_out) left_seconds -= problem.candidates[test].seconds;
+  for (const auto& [drawn, test] : others) {
+    const auto left = static_cast<double>(list.size() - left_out.size());
+    if (options.count_probes || left_out.size() >= most || !(seconds(test) > dear_test * left_seconds / left))
+      break;
+    left_out.push_back(test);
+    left_seconds -= problem.candidates[test].seconds;
+  }
   const SubsetBits without = to_bits(left_out, problem.candidates.size());
   list.erase(
       std::remove_if(list.begin(), list.end(), [&](TestIndex test) { return contains(without, test); }),
@@ -150,8 +188,35 @@ Probe Engine::State::confirming_probe(const Answer& answer) {
   ArmDraw draw = draw_arm(answer, next_id);
   Probe probe = draw.treatment ? issue(std::move(draw.arms.treatment), Purpose::treatment, answer)
                                : issue(std::move(draw.arms.control), Purpose::control, answer);
-  in_flight.at(probe.id).treatment_probability = draw.treatment_probability;
+  expect(answer, probe.id, draw.treatment, draw.treatment_probability);
   return probe;
+}
+
+void Engine::State::expect(const Answer& answer, std::uint64_t probe_id, bool treatment,
+                           double treatment_probability) {
+  confirmations[answer.key()].runs[probe_id] = {treatment, treatment_probability, answer.rate,
+                                                answer.control_rate};
+}
+
+void Confirmation::count(std::uint64_t until) {
+  while (!runs.empty() && runs.begin()->first < until && runs.begin()->second.ended) {
+    const Run& run = runs.begin()->second;
+    test.observe(run.treatment, run.failed, run.treatment_probability, run.treatment_rate, run.control_rate);
+    runs.erase(runs.begin());
+  }
+}
+
+void Engine::State::end_confirmation(const Answer& answer, std::uint64_t probe_id, bool usable, bool failed) {
+  Confirmation& confirmation = confirmations[answer.key()];
+  const auto run = confirmation.runs.find(probe_id);
+  if (run == confirmation.runs.end()) return;
+  run->second.ended = true;
+  run->second.failed = usable && failed;
+  if (!run->second.treatment) {
+    ++confirmation.controls;
+    confirmation.usable_controls += usable ? 1 : 0;
+  }
+  confirmation.count(next_id);
 }
 
 ArmDraw Engine::State::draw_arm(const Answer& answer, std::uint64_t probe_id) const {
@@ -192,15 +257,15 @@ bool Engine::State::confirmation_on_its_way(const Answer& answer) const {
     return sure >= good_as_sure && test.highest_log_e() >= log_e_needed();
   }
   const auto found = confirmations.find(answer.key());
-  stats::RandomisedTwoArmTest test;
-  if (found != confirmations.end()) test = found->second.test;
-  for (const auto& [id, pending] : in_flight) {
-    if (!pending.target || pending.target->key() != answer.key()) continue;
-    const bool treatment = pending.probe.purpose == Purpose::treatment;
-    test.observe(treatment, likeliest(treatment ? answer.rate : answer.control_rate),
-                 pending.treatment_probability, answer.rate, answer.control_rate);
+  if (found == confirmations.end()) return false;
+  Confirmation expected = found->second;
+  for (auto& [id, run] : expected.runs) {
+    if (run.ended) continue;
+    run.ended = true;
+    run.failed = likeliest(run.treatment ? answer.rate : answer.control_rate);
   }
-  return sure >= good_as_sure && test.highest_log_e() >= log_e_needed();
+  expected.count(next_id);
+  return sure >= good_as_sure && expected.test.highest_log_e() >= log_e_needed();
 }
 
 bool Engine::State::full_list_is_due() {
@@ -209,6 +274,7 @@ bool Engine::State::full_list_is_due() {
   if (full.empty()) return false;
   const double seconds = options.count_probes ? 1 : probe_seconds(problem, full);
   const double under_way = seconds * static_cast<double>(running(full));
+  const double of_a_result = seconds / usable_share(problem, full);
   // The more is left for explanations that need many tests, or none, the more of the time.
   const Weights& w = weights();
   const double many = w.gone + w.dose.weight + w.pairs.total + w.set.weight;
@@ -219,7 +285,7 @@ bool Engine::State::full_list_is_due() {
   const double of_many =
       full_list_share * many * full_list_failures_for_half / (full_list_failures_for_half + failures);
   const double share = std::clamp(of_many, least, full_list_share);
-  return full_list_seconds + under_way + seconds <= share * (probed_seconds + under_way + seconds);
+  return full_list_seconds + under_way + of_a_result <= share * (probed_seconds + under_way + seconds);
 }
 
 std::optional<double> Engine::expected_seconds_left() const {

@@ -24,10 +24,17 @@ DosePosterior::DosePosterior(Form form) {
     for (const auto& [power, threshold] : shapes) shapes_.push_back({power, threshold, floor, saturates});
   constexpr double lowest = -5.5, step = 0.3;  // logits
   constexpr int rates = 39;
-  for (int i = 0; i < rates; ++i) rates_.push_back(stats::inverse_logit(lowest + step * i));
-  log_likelihood_ = Eigen::ArrayXXd::Constant(static_cast<Eigen::Index>(shapes_.size()),
-                                              static_cast<Eigen::Index>(rates_.size()),
-                                              -std::log(static_cast<double>(shapes_.size() * rates_.size())));
+  // The same prior of the rate as for the other kinds.
+  const stats::RatePrior prior = stats::default_rate_prior();
+  Eigen::ArrayXd density(rates);
+  for (int i = 0; i < rates; ++i) {
+    rates_.push_back(stats::inverse_logit(lowest + step * i));
+    density[i] = stats::rate_density(prior, lowest + step * i);
+  }
+  log_likelihood_ = (density / density.sum() / static_cast<double>(shapes_.size()))
+                        .log()
+                        .transpose()
+                        .replicate(static_cast<Eigen::Index>(shapes_.size()), 1);
   // A background is there in one case of five, as for the other kinds.
   const auto each = static_cast<Eigen::Index>(shapes_.size() / 3);
   log_likelihood_.topRows(each) += std::log(3 * 0.8);

@@ -93,6 +93,7 @@ std::vector<TestIndex> FurtherSearch::outer(const std::vector<TestIndex>& tests)
 
 Observation FurtherSearch::inner(const Observation& observation) const {
   Observation result = observation;
+  result.asked.reset();
   for (TestIndex& test : result.ran) test = static_cast<TestIndex>(inner_of_[test]);
   const auto known = inner_ids_.find(observation.probe_id);
   // In a resumed session the probes were issued before this object was made, one after the other as a rule.
@@ -135,6 +136,18 @@ void FurtherSearch::observe(const Observation& observation) {
   if (observation.outcome == Outcome::pass) ++passes_;
   // From nothing: what was seen before failed through several polluters, which no explanation by one fits.
   if (observation.outcome == Outcome::fail) engine_.emplace(problem_, options_);
+}
+
+void FurtherSearch::observe_void(const Observation& observation) {
+  if (!engine_) return;
+  Observation told = observation;
+  told.ran.clear();
+  told.asked.reset();
+  const auto known = inner_ids_.find(observation.probe_id);
+  told.probe_id = known == inner_ids_.end() ? told_ + 1 : known->second;
+  engine_->observe(told);
+  ++told_;
+  if (known != inner_ids_.end()) inner_ids_.erase(known);
 }
 
 void FurtherSearch::abandon(std::uint64_t probe_id) {

@@ -47,6 +47,8 @@ class FurtherSearch {
   /// `probe_id`: the number that the probe will have.
   std::optional<Probe> next(std::uint64_t probe_id, std::uint64_t running);
   void observe(const Observation& observation);
+  /// A probe that gave nothing usable.
+  void observe_void(const Observation& observation);
   void abandon(std::uint64_t probe_id);
   bool searching() const { return engine_.has_value(); }
   /// The run to explain, less the known polluters.

@@ -7,6 +7,14 @@
 
 namespace flakebisect::bisect {
 
+namespace {
+
+// Stored runs weigh less than one, the older the less.
+constexpr double units_of_a_run = 64;
+constexpr unsigned log_units_of_a_class = 5;
+
+}  // namespace
+
 PairPosterior::PairPosterior(const Problem& problem) : place_(problem.candidates.size(), -1) {
   std::vector<TestIndex> listed;
   for (TestIndex i = 0; i < problem.candidates.size(); ++i)
@@ -29,15 +37,15 @@ void PairPosterior::choose_pool(std::vector<TestIndex> pool, const Evidence& evi
 }
 
 void PairPosterior::add(const std::vector<TestIndex>& ran, bool failed, double weight) {
-  const auto halves = std::max(1U, static_cast<std::uint32_t>(std::lround(2 * weight)));
-  (failed ? all_failures_ : all_passes_) += halves;
+  const auto units = static_cast<std::uint32_t>(std::lround(units_of_a_run * weight));
+  (failed ? all_failures_ : all_passes_) += units;
   std::vector<std::size_t> places;
   for (const TestIndex test : ran)
     if (place_[test] >= 0) places.push_back(static_cast<std::size_t>(place_[test]));
   std::sort(places.begin(), places.end());
   for (std::size_t a = 1; a < places.size(); ++a) {
     PairCounts* row = counts_.data() + PairWeights::pair_index(places[a], 0);
-    for (std::size_t b = 0; b < a; ++b) (failed ? row[places[b]].failures : row[places[b]].passes) += halves;
+    for (std::size_t b = 0; b < a; ++b) (failed ? row[places[b]].failures : row[places[b]].passes) += units;
   }
 }
 
@@ -46,11 +54,14 @@ double PairPosterior::weigh(const stats::TwoRateModel& model, double log_prior_o
   w.place = place_;
   w.classes.clear();
   w.class_of.resize(counts_.size());
-  // With very many runs neighbouring counts share a class, which bounds the table.
-  unsigned shift = 0;
-  while (static_cast<double>((all_failures_ >> shift) + 1) * ((all_passes_ >> shift) + 1) > 4e6) ++shift;
-  const std::size_t columns = (all_passes_ >> shift) + 1;
-  const std::size_t cells = ((all_failures_ >> shift) + 1) * columns;
+  // Counts that agree to half a run share a class; with very many runs to more, which bounds the table.
+  unsigned shift = log_units_of_a_class;
+  const auto rounded = [&shift](std::uint32_t units) {
+    return (units + (std::uint32_t{1} << shift >> 1)) >> shift;
+  };
+  while (static_cast<double>(rounded(all_failures_) + 1) * (rounded(all_passes_) + 1) > 4e6) ++shift;
+  const std::size_t columns = rounded(all_passes_) + 1;
+  const std::size_t cells = (rounded(all_failures_) + 1) * columns;
   if (class_at_.size() < cells) {
     class_at_.resize(cells);
     round_at_.resize(cells, 0);
@@ -59,12 +70,12 @@ double PairPosterior::weigh(const stats::TwoRateModel& model, double log_prior_o
   double high = stats::minus_infinity;
   for (std::size_t pair = 0; pair < counts_.size(); ++pair) {
     const PairCounts& counts = counts_[pair];
-    const std::size_t cell = (counts.failures >> shift) * columns + (counts.passes >> shift);
+    const std::size_t cell = rounded(counts.failures) * columns + rounded(counts.passes);
     if (round_at_[cell] != round_) {
       round_at_[cell] = round_;
       class_at_[cell] = static_cast<std::uint32_t>(w.classes.size());
       const stats::RateSummary summary =
-          model.evaluate(counts.failures / 2.0, counts.passes / 2.0, 0, polluter_cells);
+          model.evaluate(counts.failures / units_of_a_run, counts.passes / units_of_a_run, 0, polluter_cells);
       PairClass made;
       made.log_marginal = log_prior_of_one + summary.log_marginal;
       made.in = summary.active_rate;

@@ -25,7 +25,7 @@ class PairPosterior {
   const std::vector<TestIndex>& pool() const { return pool_; }
   /// Pairs of these candidates from now on; counts are taken from the evidence.
   void choose_pool(std::vector<TestIndex> pool, const Evidence& evidence);
-  /// One run. Weights are rounded to halves, at least one half.
+  /// One run. Weights are rounded to 64ths.
   void add(const std::vector<TestIndex>& ran, bool failed, double weight);
   /// Fills `weights` with log weights, not normalised: each class's log_marginal with the prior of one pair
   /// included. Returns the highest.
@@ -33,12 +33,12 @@ class PairPosterior {
 
  private:
   struct PairCounts {
-    std::uint32_t failures = 0, passes = 0;  ///< in halves
+    std::uint32_t failures = 0, passes = 0;  ///< in 64ths of a run
   };
   std::vector<TestIndex> pool_;
   std::vector<std::int32_t> place_;
   std::vector<PairCounts> counts_;
-  std::uint32_t all_failures_ = 0, all_passes_ = 0;  ///< in halves
+  std::uint32_t all_failures_ = 0, all_passes_ = 0;  ///< likewise
   mutable std::vector<std::uint32_t> class_at_;      ///< per (failures, passes): class, valid in this round
   mutable std::vector<std::uint32_t> round_at_;
   mutable std::uint32_t round_ = 0;

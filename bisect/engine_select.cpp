@@ -56,6 +56,27 @@ double probe_seconds(const Problem& problem, const std::vector<TestIndex>& subse
   return std::max(seconds, least_seconds);
 }
 
+namespace {
+
+constexpr double least_usable_share = 0.05;
+
+}  // namespace
+
+double usable_share(const Problem& problem, const std::vector<TestIndex>& subset) {
+  double voids = 0;
+  for (const TestIndex test : subset) voids += problem.candidates[test].void_share;
+  return std::max(least_usable_share, 1 - voids);
+}
+
+double seconds_a_result(const Problem& problem, const std::vector<TestIndex>& subset) {
+  return probe_seconds(problem, subset) / usable_share(problem, subset);
+}
+
+double dearness(const Candidate& candidate) {
+  constexpr double of_a_void = 1e5;
+  return candidate.seconds + least_seconds + of_a_void * candidate.void_share;
+}
+
 double predict_failure(const Problem& problem, const Weights& weights, const std::vector<TestIndex>& subset) {
   Prediction prediction(problem, weights);
   for (const TestIndex test : subset) prediction.include(test);
@@ -91,10 +112,11 @@ Choice choose_probe(const Problem& problem, const Weights& w, const Branches& br
   std::iota(order.begin(), order.end(), TestIndex{0});
   Choice best;
   double best_rate = -1;
-  const auto weigh = [&](double seconds, bool alone) {
+  const auto weigh = [&](double seconds, double voids, bool alone) {
     const double information =
         self_nearly_sure ? prediction.information_about_self() : prediction.information();
-    const double rate = (alone && !self_nearly_sure ? alone_preference : 1.0) * information /
+    const double rate = (alone && !self_nearly_sure ? alone_preference : 1.0) *
+                        std::max(least_usable_share, 1 - voids) * information /
                         (count_probes ? 1.0 + second_in_probes * seconds : seconds);
     if (!(rate > best_rate)) return false;
     best_rate = rate;
@@ -112,20 +134,22 @@ Choice choose_probe(const Problem& problem, const Weights& w, const Branches& br
       const double seconds = problem.candidates[i].seconds + least_seconds;
       const double worth = pass > 0 ? prediction.slope(test) : prediction.effect(test);
       if (pass == 0) effect[i] = worth * jitter[i];
-      key[i] = worth / (count_probes ? 1.0 + second_in_probes * seconds : seconds) * jitter[i];
+      key[i] = worth / (count_probes ? 1.0 + second_in_probes * seconds : seconds) * jitter[i] *
+               std::max(least_usable_share, 1 - problem.candidates[i].void_share);
     }
     if (pass == 0) weightiest = heaviest(effect, tests_toggled);
     std::sort(order.begin(), order.end(), [&](TestIndex a, TestIndex b) { return key[a] > key[b]; });
     prediction.restart();
-    double seconds = alone_seconds;
+    double seconds = alone_seconds, voids = 0;
     std::size_t best_size = n + 1;
     for (std::size_t size = 0;; ++size) {
-      if (weigh(seconds, size == 0)) {
+      if (weigh(seconds, voids, size == 0)) {
         best_size = size;
         prediction.mark();
       }
       if (size == n) break;
       seconds += problem.candidates[order[size]].seconds;
+      voids += problem.candidates[order[size]].void_share;
       prediction.include(order[size]);
     }
     if (best_size <= n)
@@ -134,12 +158,13 @@ Choice choose_probe(const Problem& problem, const Weights& w, const Branches& br
   // The lists that a person would think of: an order by single tests passes them by.
   const auto consider = [&](std::vector<TestIndex> subset) {
     prediction.restart();
-    double seconds = alone_seconds;
+    double seconds = alone_seconds, voids = 0;
     for (const TestIndex test : subset) {
       prediction.include(test);
       seconds += problem.candidates[test].seconds;
+      voids += problem.candidates[test].void_share;
     }
-    if (!weigh(seconds, subset.empty())) return false;
+    if (!weigh(seconds, voids, subset.empty())) return false;
     best.subset = std::move(subset);
     return true;
   };

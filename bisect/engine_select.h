@@ -24,6 +24,16 @@ inline constexpr double least_seconds = 1e-3;
 /// Expected seconds of a probe of `subset`; above 0.
 double probe_seconds(const Problem& problem, const std::vector<TestIndex>& subset);
 
+/// The share of its probes that give something usable, as far as the tests decide that; never less than one
+/// in twenty.
+double usable_share(const Problem& problem, const std::vector<TestIndex>& subset);
+
+/// Expected seconds until a probe of `subset` has given something usable.
+double seconds_a_result(const Problem& problem, const std::vector<TestIndex>& subset);
+
+/// What a test costs a list that holds it, in seconds; whoever makes a probe void costs more than any other.
+double dearness(const Candidate& candidate);
+
 /// Probability that a probe of `subset` fails.
 double predict_failure(const Problem& problem, const Weights& weights, const std::vector<TestIndex>& subset);
 

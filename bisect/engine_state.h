@@ -31,15 +31,26 @@ struct Answer {
 /// A probe that was issued and not yet answered.
 struct Pending {
   Probe probe;
-  std::optional<Answer> target;        ///< what it confirms
-  double treatment_probability = 0.5;  ///< with which its arm was drawn
+  std::optional<Answer> target;  ///< what it confirms
   /// The outcome that was likelier when it was issued.
   bool likely_fails = false;
 };
 
-/// Minimal reproduction against control, for one answer.
+/// Minimal reproduction against control, for one answer. Runs count in the order in which they were drawn,
+/// whenever they end: short runs of one arm must not come first. One that gives nothing usable did not fail.
 struct Confirmation {
+  struct Run {
+    bool treatment = false;
+    double treatment_probability = 0.5;
+    double treatment_rate = 0, control_rate = 0;  ///< the bet
+    bool ended = false, failed = false;
+  };
+  std::map<std::uint64_t, Run> runs;  ///< by probe: those that do not count yet
   stats::RandomisedTwoArmTest test;
+  std::uint64_t controls = 0, usable_controls = 0;
+
+  /// Counts what ended before the probe `until`, and before the first that has not ended.
+  void count(std::uint64_t until);
 };
 
 /// The two arms of a confirmation. The victim fails more after `treatment` than after `control`.
@@ -68,8 +79,16 @@ inline constexpr double duel_from = 0.9;
 /// With so many times the evidence needed a rival is ruled out even where the answer does not fit well.
 inline constexpr double beyond_doubt = 250;
 
-/// How much likelier a leak must make the outcomes than several polluters that nobody tells apart.
-inline constexpr double leak_above_several = 2;
+/// How much likelier a leak must make the outcomes than several polluters that nobody tells apart, which look
+/// most like one.
+inline constexpr double leak_above_several = 100;
+/// The same of tests that are needed together.
+inline constexpr double set_above_several = 20;
+/// So many times as likely as all explanations together, several polluters are what is looked for.
+inline constexpr double several_beyond_doubt = 20;
+
+/// A test that takes so many times its share of a list's time is left out where the number of tests matters.
+inline constexpr double dear_test = 2;
 
 /// The arm that one confirming probe drew.
 struct ArmDraw {
@@ -90,6 +109,13 @@ inline std::size_t looked_at(std::size_t in_flight) {
 }
 /// Probes in flight that settle a matter with this probability are waited for.
 inline constexpr double good_as_sure = 0.8;
+
+/// So many runs of a list without one that is usable, and it is given up.
+inline constexpr std::uint64_t voids_of_a_list = 12;
+/// So many in a row, whatever was run, and so is the search.
+inline constexpr std::uint64_t voids_of_a_search = 100;
+/// Failures of the reproduction itself that a verdict needs.
+inline constexpr std::uint64_t failures_of_reproduction = 2;
 
 /// From here on 'self' is not searched for but tested: each probe is one whose failure would settle it.
 inline constexpr double settle_from = 0.5;
@@ -145,14 +171,16 @@ struct Engine::State {
   bool self_does_not_fit(const Answer& answer);
   /// Whether the whole list makes the victim of 'self' fail several times as often.
   ListMatters list_matters(const Answer& answer) const;
+  /// Whether it makes it fail several times as seldom: then what fails alone is not the recorded failure.
+  ListMatters list_protects(const Answer& answer) const;
   /// The list that stands for the whole one there: nearly all of it, without what takes longest.
   std::vector<TestIndex> compared_list() const;
   /// The next probe that finds out: the victim alone, or behind the whole list.
   std::vector<TestIndex> comparison_of_lists() const;
   /// Whether the probes in flight will exclude it if they end as 'self' predicts.
   bool comparison_on_its_way(const Answer& answer) const;
-  /// For 'cumulative', where some tests ran in every failing probe: a list without some of them. Only once it
-  /// fails without each of them it is the number of tests that matters.
+  /// For 'cumulative', where some tests ran in every failing probe: a list without some of them, and without
+  /// the dearest. Only once it fails without each of them it is the number of tests that matters.
   std::vector<TestIndex> list_without_common() const;
   /// For 'cumulative', which several polluters look like: drawn from the whole list, a random quarter of it,
   /// after which a leak fails seldom and several polluters nearly as often, and a random half of the shortest
@@ -178,6 +206,19 @@ struct Engine::State {
   /// No candidate ran that could have made the victim fail.
   bool is_alone(const std::vector<TestIndex>& ran) const;
   void observe(const Observation& observation);
+  /// What a probe of this list was expected to cost.
+  void learn_cost(const std::vector<TestIndex>& asked);
+  /// The arm and the bet of a probe that confirms `answer`.
+  void expect(const Answer& answer, std::uint64_t probe_id, bool treatment, double treatment_probability);
+  /// A probe of a confirmation has ended; `usable`: it passed or failed, and ran as asked.
+  void end_confirmation(const Answer& answer, std::uint64_t probe_id, bool usable, bool failed);
+  /// A probe of `list` gave nothing usable: which tests may be to blame (Candidate::void_share), so that
+  /// lists without them are tried.
+  void learn_void(const std::vector<TestIndex>& list);
+  void learn_usable(const std::vector<TestIndex>& ran);
+  void share_out_voids();
+  /// Whether a list that the next steps cannot do without gives nothing, again and again; said in `stuck`.
+  bool gives_nothing(const std::vector<TestIndex>& list);
   Verdict verdict();
   /// The verdict as the search itself reached it.
   Verdict own_verdict(bool final);
@@ -211,6 +252,12 @@ struct Engine::State {
   std::uint64_t issued = 0;
   std::uint64_t next_id = 1;
   std::uint64_t void_probes = 0;
+  std::uint64_t voids_in_a_row = 0;
+  std::map<std::vector<TestIndex>, std::uint64_t> voids_of;  ///< by list, as asked
+  std::vector<TestIndex> void_suspects;                      ///< ascending: of the probes that gave nothing
+  std::uint64_t suspect_voids = 0;                           ///< since these are suspected
+  std::vector<bool> ran_usably;                              ///< of the candidates
+  std::string stuck;  ///< why the search ended without an answer, where it did
   std::uint64_t other_failures = 0;
   bool waiting = false;
   std::map<std::uint64_t, stats::ProcessRuns> runs_in_process;

@@ -89,6 +89,47 @@ std::optional<std::string> amplification_remark(const Evidence& evidence) {
       failures, runs, high / rate);
 }
 
+/// What a failing list leaves behind on the machine (a file, a row, a container) may make every later run
+/// fail, the victim alone among them: then the runs alone passed before other tests ran, and failed ever
+/// since.
+std::optional<std::string> leftover_remark(const Evidence& evidence, const SubsetBits& listed) {
+  std::uint64_t before = 0, after = 0, failures = 0;
+  bool others_ran = false;
+  for (const ProbeRun& run : evidence.runs()) {
+    bool alone = true;
+    for (std::size_t word = 0; word < listed.size(); ++word)
+      alone = alone && ((*run.list)[word] & listed[word]) == 0;
+    others_ran = others_ran || !alone;
+    if (!alone) continue;
+    if (run.failed && !others_ran) return std::nullopt;
+    ++(others_ran ? after : before);
+    failures += run.failed ? 1 : 0;
+  }
+  if (before == 0 || 2 * failures < after) return std::nullopt;
+  // The chance that all failures lie among the later runs if the order means nothing.
+  const auto log_choose = [](double n, double k) {
+    return std::lgamma(n + 1) - std::lgamma(k + 1) - std::lgamma(n - k + 1);
+  };
+  const auto later = static_cast<double>(after), fails = static_cast<double>(failures);
+  if (std::exp(log_choose(later, fails) - log_choose(later + static_cast<double>(before), fails)) > 0.05)
+    return std::nullopt;
+  return fmt::format(
+      "alone it passed in {} of {} runs before other tests had run here, and failed in {} of {} since: they "
+      "may "
+      "have left something behind (a file, a database row); clean up and run it alone once more",
+      before, before, failures, after);
+}
+
+/// One polluter is named although no other test ran without it: any of them might do the same.
+bool only_suspect(const Evidence& evidence, const SubsetBits& listed, TestIndex culprit) {
+  return std::none_of(evidence.runs().begin(), evidence.runs().end(), [&](const ProbeRun& run) {
+    if (contains(*run.list, culprit)) return false;
+    for (std::size_t word = 0; word < listed.size(); ++word)
+      if (((*run.list)[word] & listed[word]) != 0) return true;
+    return false;
+  });
+}
+
 }  // namespace
 
 std::vector<Arm> Engine::State::arms(const std::vector<TestIndex>& culprits) const {
@@ -102,9 +143,17 @@ Verdict Engine::State::own_verdict(bool final) {
     verdict.alternatives.push_back({answer.kind, answer.tests, answer.probability});
   const Answer& top = best.front();
   verdict.kind = final ? top.kind : Kind::inconclusive;
-  // Many probes and not one failure: what can be said is that it was not reproduced.
-  if (!final && evidence.probe_failures() == 0 && evidence.probe_runs() > 0)
-    verdict.kind = Kind::not_reproduced;
+  // Many probes and not one failure: what can be said is that it was not reproduced; but not of a list that
+  // was never run.
+  const ComparedArms compared = compared_arms(evidence, to_bits(full_list(), problem.candidates.size()));
+  const bool list_ran = full_list().empty() || compared.most.probe_runs > 0;
+  if (!final && evidence.probe_failures() == 0 && evidence.probe_runs() > 0) {
+    if (list_ran)
+      verdict.kind = Kind::not_reproduced;
+    else
+      verdict.remarks.emplace_back(
+          "nothing failed, but the list that failed then was never run as a whole: that takes more time");
+  }
   if (final) verdict.tests = top.tests;
   verdict.probability = verdict.kind == Kind::not_reproduced ? weights().gone : top.probability;
   verdict.e_value = std::exp(std::min(700.0, log_e(top)));
@@ -140,6 +189,15 @@ Verdict Engine::State::own_verdict(bool final) {
     else if (auto remark = amplification_remark(evidence))
       verdict.remarks.push_back(std::move(*remark));
   }
+  const SubsetBits listed = to_bits(full_list(), problem.candidates.size());
+  if (final && top.kind == Kind::self)
+    if (auto remark = leftover_remark(evidence, listed)) verdict.remarks.push_back(std::move(*remark));
+  if (final && top.kind == Kind::polluter && full_list().size() > 1 &&
+      only_suspect(evidence, listed, top.tests.front()))
+    verdict.remarks.emplace_back(
+        "no other test ran before it without this one, so that others may do the same (--all looks for "
+        "them)");
+  if (!final && !stuck.empty()) verdict.remarks.push_back(stuck);
   if (void_probes > 0) verdict.remarks.push_back(fmt::format("{} probes gave nothing usable", void_probes));
   if (other_failures > 0)
     verdict.remarks.push_back(

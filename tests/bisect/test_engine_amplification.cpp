@@ -1,5 +1,6 @@
 #include "bisect/engine_amplification.h"
 
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <cmath>
 
@@ -94,6 +95,21 @@ TEST_CASE("a comparison that is given up still tells what it leaned to") {
   REQUIRE(list_matters_by(0.5 * sure, 201, 100, true) == ListMatters::not_asked);
 }
 
+TEST_CASE("a failure with a period does not fall in step with the lists that are compared") {
+  // By turns every run of one list would fail and none of the other.
+  const Problem problem = make_problem(20, 2.0, 0);
+  for (const std::uint64_t period : {2U, 6U, 10U}) {
+    for (std::uint64_t seed = 1; seed <= 10; ++seed) {
+      CAPTURE(period, seed);
+      std::uint64_t run = seed;
+      const Trial trial = search(
+          problem, [&](const std::set<TestIndex>&) { return ++run % period == 0 ? 1.0 : 0.0; }, seed, 1500);
+      REQUIRE(trial.done);
+      REQUIRE(trial.verdict.kind == Kind::self);
+    }
+  }
+}
+
 TEST_CASE("lists of nine tenths of the failing run's tests stand for all of it") {
   const std::size_t tests = 20;
   Evidence evidence(tests);
@@ -162,4 +178,73 @@ TEST_CASE("a victim that fails alone at less than half its rate is not 'self', h
     CAPTURE(alone_failures);
     REQUIRE(leader(alone_failures).kind == Kind::self);
   }
+}
+
+TEST_CASE("what fails alone but not behind the list that failed is not called 'self'") {
+  // The first test of a process fails mostly; behind others the victim fails after one of them only.
+  const Problem problem = make_problem(40);
+  for (std::uint64_t seed = 1; seed <= 6; ++seed) {
+    CAPTURE(seed);
+    EngineOptions options;
+    options.seed = seed;
+    Engine engine(problem, options);
+    const Trial trial = run_trial(
+        engine, problem, [](const std::set<TestIndex>& ran) { return ran.empty() ? 0.95 : 0.0; }, seed, 500);
+    CHECK(trial.probes < 500);
+    CHECK(trial.verdict.kind == Kind::inconclusive);
+    CHECK(std::any_of(
+        trial.verdict.remarks.begin(), trial.verdict.remarks.end(), [](const std::string& remark) {
+          return remark.find("is not what made it fail in the recorded run") != std::string::npos;
+        }));
+  }
+  // One that fails everywhere still is.
+  for (std::uint64_t seed = 1; seed <= 6; ++seed)
+    CHECK(search(problem, self_rate(0.95), seed).verdict.kind == Kind::self);
+}
+
+TEST_CASE("a victim that passed alone until other tests had run is said to be perhaps in their debt") {
+  const Problem problem = make_problem(60);
+  int remarked = 0, self = 0;
+  for (std::uint64_t seed = 1; seed <= 10; ++seed) {
+    bool left_behind = false;
+    const Trial trial = search(
+        problem,
+        [&](const std::set<TestIndex>& ran) {
+          left_behind = left_behind || ran.count(37) > 0;
+          return left_behind ? 1.0 : 0.0;
+        },
+        seed, 500);
+    if (trial.verdict.kind != Kind::self) continue;
+    ++self;
+    for (const std::string& remark : trial.verdict.remarks)
+      if (remark.find("may have left something behind") != std::string::npos) ++remarked;
+  }
+  CAPTURE(self);
+  REQUIRE(self > 0);
+  CHECK(remarked == self);
+}
+
+TEST_CASE("a polluter that no run was without is said to be perhaps one of many") {
+  const Problem problem = make_problem(30);
+  int remarked = 0;
+  for (std::uint64_t seed = 1; seed <= 10; ++seed) {
+    bool others = false;
+    std::vector<std::set<TestIndex>> lists;
+    const Trial trial = search(
+        problem,
+        [&](const std::set<TestIndex>& ran) {
+          lists.push_back(ran);
+          return ran.empty() ? 0.0 : 1.0;
+        },
+        seed, 500);
+    REQUIRE(trial.verdict.kind == Kind::polluter);
+    for (const std::set<TestIndex>& ran : lists)
+      others = others || (!ran.empty() && ran.count(trial.verdict.tests.front()) == 0);
+    const bool said = std::any_of(
+        trial.verdict.remarks.begin(), trial.verdict.remarks.end(),
+        [](const std::string& remark) { return remark.find("others may do the same") != std::string::npos; });
+    CHECK(said == !others);
+    remarked += said ? 1 : 0;
+  }
+  CHECK(remarked > 0);
 }

@@ -1,0 +1,196 @@
+/// Probes that give nothing usable, and what a confirmation makes of runs that end late or not at all.
+
+#include <algorithm>
+#include <catch2/catch.hpp>
+#include <functional>
+
+#include "bisect/engine.h"
+#include "bisect/engine_pairs.h"
+#include "bisect/engine_state.h"
+#include "engine_harness.h"
+
+using namespace flakebisect::bisect;
+using namespace flakebisect::bisect::testing;
+
+namespace {
+
+using Endings = std::function<Outcome(const std::vector<TestIndex>&)>;
+
+bool ran_in(const std::vector<TestIndex>& list, TestIndex test) {
+  return std::find(list.begin(), list.end(), test) != list.end();
+}
+
+/// Answers probes until the engine asks no more, or `most` were made.
+Trial run_endings(Engine& engine, const Problem& problem, const Endings& endings, std::uint64_t most) {
+  Trial trial;
+  while (trial.probes < most) {
+    const std::optional<Probe> probe = engine.next_probe();
+    if (!probe) break;
+    Observation observation;
+    observation.outcome = endings(probe->subset);
+    if (observation.outcome != Outcome::void_probe) observation.ran = probe->subset;
+    observation.purpose = probe->purpose;
+    observation.probe_id = probe->id;
+    observation.seconds = seconds_of(problem, probe->subset);
+    ++trial.probes;
+    engine.observe(observation);
+  }
+  trial.done = engine.done();
+  trial.verdict = engine.verdict();
+  return trial;
+}
+
+bool says(const Verdict& verdict, const std::string& words) {
+  return std::any_of(verdict.remarks.begin(), verdict.remarks.end(),
+                     [&](const std::string& remark) { return remark.find(words) != std::string::npos; });
+}
+
+}  // namespace
+
+TEST_CASE("a test that ends the process is worked around: the polluter is found without it") {
+  for (const double seconds : {0.0, 0.4, 20.0}) {
+    const Problem problem = make_problem(12, 2.0, seconds);
+    for (std::uint64_t seed = 1; seed <= 4; ++seed) {
+      CAPTURE(seconds, seed);
+      EngineOptions options;
+      options.seed = seed;
+      Engine engine(problem, options);
+      const Trial trial = run_endings(
+          engine, problem,
+          [](const std::vector<TestIndex>& list) {
+            if (ran_in(list, 3)) return Outcome::void_probe;
+            return ran_in(list, 7) ? Outcome::fail : Outcome::pass;
+          },
+          200);
+      REQUIRE(trial.done);
+      CHECK(trial.verdict.kind == Kind::polluter);
+      CHECK(trial.verdict.tests == std::vector<TestIndex>{7});
+    }
+  }
+}
+
+TEST_CASE("a victim that fails on its own is found though its whole list never gives a result") {
+  const Problem problem = make_problem(60);
+  for (std::uint64_t seed = 1; seed <= 4; ++seed) {
+    CAPTURE(seed);
+    EngineOptions options;
+    options.seed = seed;
+    Engine engine(problem, options);
+    flakebisect::stats::Rng rng(seed, 9);
+    const Trial trial = run_endings(
+        engine, problem,
+        [&](const std::vector<TestIndex>& list) {
+          if (ran_in(list, 3)) return Outcome::void_probe;
+          return rng.bernoulli(0.3) ? Outcome::fail : Outcome::pass;
+        },
+        400);
+    REQUIRE(trial.done);
+    CHECK(trial.verdict.kind == Kind::self);
+  }
+}
+
+TEST_CASE("a reproduction that never gave a result is no confirmed one") {
+  const Problem problem = make_problem(40);
+  for (std::uint64_t seed = 1; seed <= 4; ++seed) {
+    CAPTURE(seed);
+    EngineOptions options;
+    options.seed = seed;
+    Engine engine(problem, options);
+    const Trial trial = run_endings(
+        engine, problem,
+        [](const std::vector<TestIndex>& list) {
+          if (list == std::vector<TestIndex>{27}) return Outcome::void_probe;
+          return ran_in(list, 27) ? Outcome::fail : Outcome::pass;
+        },
+        1000);
+    CHECK(trial.probes < 1000);
+    CHECK_FALSE(trial.done);
+    CHECK(trial.verdict.kind == Kind::inconclusive);
+    CHECK_FALSE(trial.verdict.confirmed);
+    CHECK(says(trial.verdict, "gave nothing usable, and without them there is no answer"));
+  }
+}
+
+TEST_CASE("a search in which nothing gives a result any more ends and says so") {
+  const Problem problem = make_problem(10);
+  Engine engine(problem, {});
+  const Trial trial = run_endings(
+      engine, problem, [](const std::vector<TestIndex>&) { return Outcome::void_probe; }, 1000);
+  CHECK(trial.probes == voids_of_a_search);
+  CHECK(trial.verdict.kind == Kind::inconclusive);
+  CHECK(says(trial.verdict, "the last 100 probes gave nothing usable"));
+}
+
+TEST_CASE("voids do not hold up the search for further polluters") {
+  const Problem problem = make_problem(40);
+  for (std::uint64_t seed = 1; seed <= 4; ++seed) {
+    CAPTURE(seed);
+    EngineOptions options;
+    options.seed = seed;
+    options.find_all = true;
+    Engine engine(problem, options);
+    flakebisect::stats::Rng rng(seed, 11);
+    const Trial trial = run_endings(
+        engine, problem,
+        [&](const std::vector<TestIndex>& list) {
+          if (rng.bernoulli(0.25)) return Outcome::void_probe;
+          return ran_in(list, 5) || ran_in(list, 33) ? Outcome::fail : Outcome::pass;
+        },
+        1000);
+    REQUIRE(trial.done);
+    REQUIRE(trial.verdict.further_polluters.size() == 1);
+    CHECK(trial.verdict.tests.front() + trial.verdict.further_polluters.front().front() == 5 + 33);
+  }
+}
+
+TEST_CASE("nothing is called 'not reproduced' whose list was never run") {
+  const Problem dear = make_problem(20, 2.0, 100);
+  EngineOptions options;
+  options.max_probes = 20;
+  Engine engine(dear, options);
+  bool list_ran = false;
+  const Trial trial = run_endings(
+      engine, dear,
+      [&](const std::vector<TestIndex>& list) {
+        list_ran = list_ran || list.size() >= 18;
+        return Outcome::pass;
+      },
+      1000);
+  REQUIRE_FALSE(list_ran);
+  CHECK(trial.verdict.kind == Kind::inconclusive);
+  CHECK(says(trial.verdict, "was never run as a whole"));
+}
+
+TEST_CASE("a confirmation counts its runs in the order in which they were drawn") {
+  Confirmation confirmation;
+  confirmation.runs[4] = {true, 0.3, 0.5, 0.01};
+  confirmation.runs[5] = {false, 0.3, 0.5, 0.01};
+  confirmation.runs[6] = {false, 0.3, 0.5, 0.01};
+  confirmation.runs[5].ended = confirmation.runs[6].ended = true;
+  confirmation.count(100);
+  // Cheap controls that passed while a long treatment runs tell nothing yet.
+  CHECK(confirmation.test.log_e() == 0);
+  confirmation.runs[4].ended = true;
+  confirmation.count(100);
+  CHECK(confirmation.runs.empty());
+  flakebisect::stats::RandomisedTwoArmTest expected;
+  expected.observe(true, false, 0.3, 0.5, 0.01);
+  expected.observe(false, false, 0.3, 0.5, 0.01);
+  expected.observe(false, false, 0.3, 0.5, 0.01);
+  CHECK(confirmation.test.log_e() == Approx(expected.log_e()));
+}
+
+TEST_CASE("stored runs that weigh little weigh little for pairs, too") {
+  const Problem problem = make_problem(3);
+  const auto weigh = [&](int runs, double weight) {
+    PairPosterior pairs(problem);
+    pairs.add({0, 1, 2}, true, 1);
+    for (int run = 0; run < runs; ++run) pairs.add({0, 1}, false, weight);
+    flakebisect::stats::TwoRateModel model(flakebisect::stats::default_rate_prior(), ratio_cells());
+    model.set_totals(1, runs * weight);
+    PairWeights weights;
+    pairs.weigh(model, 0, weights);
+    return weights.classes[weights.class_of[PairWeights::pair_index(1, 0)]].log_marginal;
+  };
+  CHECK(weigh(160, 1.0 / 32) == Approx(weigh(5, 1)));
+}
