@@ -92,10 +92,12 @@ std::string Launcher::wrap(const std::string& command, const std::vector<std::st
 
 std::string Launcher::wrap_with_list(const std::string& command, const std::string& id_file) const {
   std::string ignored;
-  return wrap("ids=$(mktemp) && cat > \"$ids\" && {\n" + command +
+  // In braces: the launcher may be several commands, of which any may be the one that reads.
+  return "{ " +
+         wrap("ids=$(mktemp) && cat > \"$ids\" && {\n" + command +
                   "\n}\nstatus=$?\nrm -f \"$ids\"\nexit $status",
               {}, "", ignored) +
-         " < " + shell_quote(id_file);
+         "\n} < " + shell_quote(id_file);
 }
 
 std::optional<int> launched_exit(std::string_view standard_error) {

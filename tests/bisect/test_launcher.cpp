@@ -43,7 +43,10 @@ TEST_CASE("a launched command's words survive, and so does its status") {
 TEST_CASE("a list of ids goes through standard input to a file of the far end") {
   const Project project;
   project.write("local_ids", "tests.a\ntests.b c\n");
-  const Launcher launcher{"launcher", "sh -c $QUOTED_COMMAND", "/", 0};
+  const std::string how =
+      GENERATE("sh -c $QUOTED_COMMAND", "exec $COMMAND", "$COMMAND || exit $?", "$COMMAND; exit $? # the end",
+               "true && $COMMAND");
+  const Launcher launcher{"launcher", how, "/", 0};
   const auto text =
       launcher.wrap_with_list("cat \"$ids\"; echo \"$ids\"; false", (project.path / "local_ids").string());
   CHECK(shell(project, text) == 1);

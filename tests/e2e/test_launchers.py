@@ -69,6 +69,12 @@ class CommandTest(LauncherCase):
         self.assertEqual({probe["runner"] for probe in self.probes()}, {"command launcher"})
         self.check_evidence(self.probes())
 
+    def test_shell_text_of_several_commands(self):
+        for number, text in enumerate(("$COMMAND || exit $?", "true; $COMMAND; exit $?"), 1):
+            self.explain("--launcher", text)
+            for probe in self.probes(number):
+                self.assertEqual(len(probe["ran"]), len(probe["asked"]), probe)
+
     def test_ssh_on_two_hosts(self):
         self.explain("--launcher", "ssh:one,two")
         self.assertEqual(self.reached(), {"one", "two"})
