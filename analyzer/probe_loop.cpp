@@ -291,7 +291,12 @@ void Loop::take_result(Slot& slot, std::size_t number) {
   const Probe probe = std::move(*slot.probe);
   slot.probe.reset();
   const std::uint64_t beside = slot.beside;
+  const bool asked_alone = alone_;
   if (beside == 0) alone_ = false;
+  // The guard waits for as many results as it asked for.
+  const auto ask_again = [&] {
+    if (guarded_ && slot.of_check) checks_.push_front({probe.subset, asked_alone});
+  };
   if (slot.failure) {
     const auto failure = std::exchange(slot.failure, nullptr);
     if (!settings_.slots_may_fail || slots_.size() == 1) std::rethrow_exception(failure);
@@ -299,6 +304,7 @@ void Loop::take_result(Slot& slot, std::size_t number) {
     try {
       std::rethrow_exception(failure);
     } catch (const bisect::CannotRun& error) {
+      ask_again();
       lose(slot, number, error.what());
     }
     return;
@@ -311,7 +317,7 @@ void Loop::take_result(Slot& slot, std::size_t number) {
       make_observation(probe, result, index_of_, settings_.candidates.size(), classified.outcome);
   if (hooks_.record) hooks_.record({probe, result, classified, beside, number}, observation);
   if (!one_at_a_time_ || beside == 0) engine_.observe(observation);
-  if (guarded_) {
+  if (guarded_ && !result.lost) {
     guard_.observe(observation, beside, slot.of_check);
     if (guard_.found()) {
       go_one_at_a_time(*guard_.found());
@@ -323,6 +329,7 @@ void Loop::take_result(Slot& slot, std::size_t number) {
   if (classified.outcome == Outcome::fail) ++loop_.status.failures;
   if (result.lost) {
     ++loop_.status.voids;
+    ask_again();
     lose(slot, number, result.void_reason);
     return;
   }

@@ -346,3 +346,80 @@ TEST_CASE("where every machine is lost again and again, the loop gives up with t
   const std::atomic<int> stop{0};
   CHECK_THROWS_WITH(run_probe_loop(engine, runners, settings, hooks_of(), stop), Catch::Contains("no route"));
 }
+
+TEST_CASE("machines that are lost among others are no interference") {
+  auto engine = engine_of(20);
+  Company company;
+  // Seven machines of eight are dead; what the good one runs alone always gives a result.
+  const auto good = crowded(company, 8, [](const ProbeRequest& request, bool) {
+    ProbeResult result;
+    result.end = has(request.before, "t7") ? VictimEnd::fail : VictimEnd::pass;
+    return result;
+  });
+  const auto dead = crowded(company, 8, [](const ProbeRequest&, bool) {
+    ProbeResult result;
+    result.void_reason = "no route to the machine";
+    result.lost = true;
+    return result;
+  });
+  auto runners = slots(1, good);
+  for (auto& runner : slots(7, dead)) runners.push_back(std::move(runner));
+  auto settings = settings_of(20);
+  settings.slots_may_fail = true;
+  settings.rest_seconds = 0;
+  auto hooks = hooks_of();
+  hooks.interference = [&](const std::string& sentence) {
+    FAIL_CHECK(sentence);
+    return engine_of(20);
+  };
+  const std::atomic<int> stop{0};
+  const auto loop = run_probe_loop(engine, runners, settings, hooks, stop);
+  CHECK_FALSE(loop.unchecked);
+  CHECK(loop.status.voids >= 6);
+  CHECK(engine.verdict().tests == std::vector<TestIndex>{7});
+}
+
+TEST_CASE("a comparison of which some probes are lost with their machine comes to its end") {
+  auto engine = engine_of(20);
+  Company company;
+  const bool throws = GENERATE(false, true);
+  const auto formula = [](const ProbeRequest& request, bool crowd) {
+    ProbeResult result;
+    result.end = has(request.before, "t7") ? VictimEnd::fail : VictimEnd::pass;
+    if (crowd) {
+      result.end = VictimEnd::void_probe;
+      result.void_reason = "address in use";
+    }
+    return result;
+  };
+  const auto probe = crowded(company, 4, formula);
+  // Each third probe of a slot is lost.
+  std::vector<std::unique_ptr<Runner>> runners;
+  for (int i = 0; i < 4; ++i) {
+    auto calls = std::make_shared<int>(i);
+    runners.push_back(std::make_unique<ScriptedRunner>(
+        [probe, calls, throws](const ProbeRequest& request, const std::atomic<bool>& cancel) {
+          auto result = probe(request, cancel);
+          if (++*calls % 3 != 0) return result;
+          if (throws) throw CannotRun("no route to the machine");
+          result = {};
+          result.void_reason = "no route to the machine";
+          result.lost = true;
+          return result;
+        }));
+  }
+  std::string found;
+  auto hooks = hooks_of();
+  hooks.interference = [&](const std::string& sentence) {
+    found = sentence;
+    return engine_of(20);
+  };
+  auto settings = settings_of(20);
+  settings.give_up_after_voids = 1000;
+  settings.slots_may_fail = true;
+  settings.rest_seconds = 0;
+  const std::atomic<int> stop{0};
+  run_probe_loop(engine, runners, settings, hooks, stop);
+  CHECK_THAT(found, Catch::Contains("gave no result in 8 of 8") && Catch::Contains("0 of 8 alone"));
+  CHECK(engine.verdict().tests == std::vector<TestIndex>{7});
+}
