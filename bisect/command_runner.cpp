@@ -149,6 +149,22 @@ std::optional<std::string> passed_limit(const ProbeRequest& request, const Probe
   return std::nullopt;
 }
 
+/// Whether the far end gives a sign of life after its limit has passed; a result that was on its way comes
+/// in.
+bool heard_again(Execution& execution, const ProbeReader& reader, const std::atomic<bool>& cancel) {
+  const auto heard = execution.signs_of_life();
+  bool again = false;
+  double until = execution.elapsed() + most_silence_seconds;
+  while (!cancel && !execution.exited() && !reader.victim_status() && execution.elapsed() < until) {
+    execution.step(slice_seconds);
+    if (again || execution.signs_of_life() == heard) continue;
+    // Where the way was blocked for a while, all comes at once.
+    again = true;
+    until = execution.elapsed() + 10 * slice_seconds;
+  }
+  return again;
+}
+
 }  // namespace
 
 std::string CommandRunner::Impl::launched_text(const CommandTemplate& form,
@@ -201,6 +217,9 @@ ProbeResult CommandRunner::Impl::run(const ProbeRequest& request, const CommandT
     if (stopped) break;
     execution.step(slice_seconds);
   }
+  // Nothing may come because nothing runs on there, or because nothing comes through any more.
+  const bool silent = stopped && options.launcher && !cancel && !heard_again(execution, reader, cancel);
+  if (cancel && stopped) stopped = "cancelled";
   if (execution.exited()) execution.drain();
   if (news == 0 && reader.any_test()) result.startup_seconds = execution.elapsed();
   result.wall_seconds = execution.elapsed();
@@ -244,6 +263,10 @@ ProbeResult CommandRunner::Impl::run(const ProbeRequest& request, const CommandT
     result.lost = true;
     result.void_reason = fmt::format("{} was lost or could not be reached: {}", options.launcher->name,
                                      launcher_last_words(execution.errors()));
+  } else if (silent && !ended_itself && *stopped != "cancelled") {
+    result.lost = true;
+    result.void_reason = fmt::format("{} was lost: it gave no sign of life for {:.3g} seconds after the {}",
+                                     options.launcher->name, most_silence_seconds, *stopped);
   } else if (stopped) {
     if (request.hang_is_failure && reader.victim_started() && *stopped != "cancelled") {
       result.end = VictimEnd::fail;

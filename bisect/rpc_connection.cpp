@@ -69,6 +69,7 @@ Wake ServerConnection::next(ClientEvent& event, Clock::time_point deadline, cons
     if ((child_.exited() || !child_.out_open()) && !drain_until) drain_until = now + kDrain;
     if ((child_.exited() && !child_.out_open()) || (drain_until && now >= *drain_until)) {
       core_.end();
+      errors_.add(signs_.rest());
       ended_ = true;
       continue;
     }
@@ -76,14 +77,18 @@ Wake ServerConnection::next(ClientEvent& event, Clock::time_point deadline, cons
     if (core_.pending() > 0 && now - last_bytes_ >= kQuiet) core_.silent();
     const auto wait = std::min<Clock::duration>(deadline - now, kCancelInterval);
     child_.wait(seconds(wait), out_, err_);
-    if (!out_.empty()) {
-      core_.receive(out_);
-      last_bytes_ = Clock::now();
-      out_.clear();
-    }
-    errors_.add(err_);
-    err_.clear();
+    take_bytes();
   }
+}
+
+void ServerConnection::take_bytes() {
+  if (!out_.empty()) {
+    core_.receive(out_);
+    last_bytes_ = Clock::now();
+    out_.clear();
+  }
+  errors_.add(signs_.take(err_));
+  err_.clear();
 }
 
 Handshake ServerConnection::handshake(Clock::time_point deadline, const std::atomic<bool>& cancel) {
@@ -126,7 +131,7 @@ bool ServerConnection::stop(double grace_seconds) {
     child_.wait(seconds(deadline - Clock::now()), out_, err_);
     core_.receive(out_);
     out_.clear();
-    errors_.add(err_);
+    errors_.add(signs_.take(err_));
     err_.clear();
     ClientEvent ignored;
     while (take(ignored)) {

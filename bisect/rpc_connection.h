@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "bisect/child_process.h"
+#include "bisect/launcher.h"
 #include "bisect/rpc_client_core.h"
 
 namespace flakebisect::bisect {
@@ -88,15 +89,18 @@ class ServerConnection {
   const std::string& noise_tail() const { return noise_.text(); }
   const std::string& error_tail() const { return errors_.text(); }
   std::size_t noise_bytes() const { return noise_bytes_; }
+  std::uint64_t signs_of_life() const { return signs_.count(); }  ///< of the far end, where it is launched
   /// Both tails with a heading each, for messages; empty where both are.
   std::string tails() const;
 
  private:
   bool take(ClientEvent& event);
+  void take_bytes();
 
   ChildProcess child_;
   RpcClientCore core_;
   Tail noise_;
+  SignsOfLife signs_;
   Tail errors_;
   std::size_t noise_bytes_ = 0;
   std::string out_;

@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """--launcher: probes and servers that run elsewhere, and machines that are lost. The far ends are real processes on this
 machine, reached through stand-ins for ssh and kubectl that treat their arguments as the real ones do."""
+import datetime
 import json
 import os
 import pathlib
@@ -8,11 +9,12 @@ import sys
 import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from survival_project import POLLUTER, SurvivalProject  # noqa: E402
+import subunit  # noqa: E402
+from survival_project import POLLUTER, TESTS, VICTIM, SurvivalProject  # noqa: E402
 
 SOURCE = pathlib.Path(os.environ.get("FLAKEBISECT_SOURCE", pathlib.Path(__file__).resolve().parents[2]))
 # sshd gives the words, joined by blanks, to the user's shell. The host `dead` cannot be reached; `dying` is lost in its third
-# connection, in the middle of a probe.
+# connection, in the middle of a probe; from `silent` nothing comes any more once the victim has started there.
 SSH = r'''#!/bin/sh
 while [ "${1#-}" != "$1" ]; do
   case $1 in -o) shift ;; esac
@@ -27,6 +29,11 @@ if [ "$host" = dying ] && [ "$(grep -c dying "$LOG")" -ge 3 ]; then
   echo "test: tests.test_a.Case.test_00"
   echo "client_loop: send disconnect: Broken pipe" >&2
   exit 255
+fi
+if [ "$host" = silent ]; then
+  cat >/dev/null
+  echo "test: tests.test_b.Case.test_victim"
+  exec sleep 1000
 fi
 exec sh -c "$*"
 '''
@@ -94,6 +101,29 @@ class CommandTest(LauncherCase):
         for probe in void:
             self.assertEqual(probe["runner"], "command ssh:dying")
             self.assertIn("lost", probe["void_reason"])
+
+    def test_a_host_that_falls_silent_while_a_hang_is_searched_for(self):
+        self.record_hang()
+        # On the other host every run hangs.
+        ran = self.run_program("--run-id", "7", "--test", VICTIM, "--launcher", "ssh:one,silent", "--max-probes", "4",
+                               "--test-timeout", "3s", PATH=self.path, LOG=str(self.log), HANG_FROM="1")
+        self.assertNotIn("is alive", ran.stdout + ran.stderr + json.dumps(self.export()))
+        outcomes = {(probe["runner"], probe["outcome"]) for probe in self.probes()}
+        self.assertEqual(outcomes, {("command ssh:one", 2), ("command ssh:silent", 4)})
+        for probe in self.probes():
+            if probe["outcome"] == 4:
+                self.assertIn("ssh:silent was lost: it gave no sign of life", probe["void_reason"])
+        self.assertIn("ssh:silent was lost", ran.stderr)
+
+    def record_hang(self):
+        """Stores run 7 anew, as one in which the victim started and never ended."""
+        now = datetime.datetime(2026, 11, 20, 10, tzinfo=datetime.timezone.utc)
+        with open(self.folder / ".testrepository" / "7", "wb") as file:
+            stream = subunit.StreamResultToBytes(file)
+            for test, statuses in [(test, ("inprogress", "success")) for test in TESTS] + [(VICTIM, ("inprogress",))]:
+                for status in statuses:
+                    stream.status(test_id=test, test_status=status, timestamp=now, test_tags={"worker-0"})
+                    now += datetime.timedelta(milliseconds=5)
 
     def test_no_host_at_all(self):
         ran = self.explain("--launcher", "ssh:dead", status=6)
