@@ -299,11 +299,13 @@ void Loop::take_result(Slot& slot, std::size_t number) {
   };
   if (slot.failure) {
     const auto failure = std::exchange(slot.failure, nullptr);
-    if (!settings_.slots_may_fail || slots_.size() == 1) std::rethrow_exception(failure);
+    if (!settings_.slots_may_fail) std::rethrow_exception(failure);
     engine_.abandon(probe.id);
     try {
       std::rethrow_exception(failure);
     } catch (const bisect::CannotRun& error) {
+      // With a single slot nothing tells that the tests could be run on another machine.
+      if (slots_.size() == 1 && dynamic_cast<const bisect::MachineLost*>(&error) == nullptr) throw;
       ask_again();
       lose(slot, number, error.what());
     }

@@ -58,7 +58,8 @@ struct LoopSettings {
   double rest_seconds = 15;
   std::uint64_t full_first =
       0;  ///< so many probes of the whole list before the engine is asked, until one fails
-  bool slots_may_fail = false;  ///< CannotRun from one of several slots is taken for a lost machine
+  /// MachineLost is no end of the search, nor is CannotRun from one of several slots, which is taken for it.
+  bool slots_may_fail = false;
 };
 
 /// A probe's result and where it came from.

@@ -21,6 +21,11 @@ struct CannotRun : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+/// Likewise because the machine it would run on was lost, or could not be reached: another one may do.
+struct MachineLost : CannotRun {
+  using CannotRun::CannotRun;
+};
+
 /// How many seconds single tests may take, by id.
 using TestLimits = std::map<std::string, double, std::less<>>;
 

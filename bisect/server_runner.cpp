@@ -126,8 +126,8 @@ std::unique_ptr<ServerConnection> ServerRunner::Impl::start(const std::atomic<bo
     }
     connection->end(kEndGraceSeconds);
     if (options.launcher && !launched_exit(connection->error_tail())) {
-      throw CannotRun(fmt::format("{} was lost or could not be reached when a test server was started: {}",
-                                  options.launcher->name, launcher_last_words(connection->error_tail())));
+      throw MachineLost(fmt::format("{} was lost or could not be reached when a test server was started: {}",
+                                    options.launcher->name, launcher_last_words(connection->error_tail())));
     }
     count_fault(handshake.sentence, connection->tails());
   }

@@ -68,8 +68,8 @@ class ServerRunner final : public Runner {
   /// Ends the warm server: Goodbye, grace, signals.
   ~ServerRunner() override;
 
-  /// Throws CannotRun where the server does not start, does not answer Hello, speaks no common version, or
-  /// had `faults_in_a_row` faults.
+  /// Throws MachineLost where the launcher cannot reach its machine, CannotRun where the server does not
+  /// start, does not answer Hello, speaks no common version, or had `faults_in_a_row` faults.
   ProbeResult run(const ProbeRequest& request, const std::atomic<bool>& cancel) override;
   std::string reproduction_command(const std::vector<std::string>& tests) const override;
   std::string description() const override;

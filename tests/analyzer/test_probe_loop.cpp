@@ -423,3 +423,46 @@ TEST_CASE("a comparison of which some probes are lost with their machine comes t
   CHECK_THAT(found, Catch::Contains("gave no result in 8 of 8") && Catch::Contains("0 of 8 alone"));
   CHECK(engine.verdict().tests == std::vector<TestIndex>{7});
 }
+
+TEST_CASE("a single machine that is lost for a while rests, and the search goes on") {
+  auto engine = engine_of(3);
+  int calls = 0;
+  const bool for_ever = GENERATE(false, true);
+  const auto runners = slots(1, [&](const ProbeRequest& request, const std::atomic<bool>&) {
+    ++calls;
+    if (calls == 2 || calls == 3 || for_ever) throw MachineLost("no route to the machine");
+    ProbeResult result;
+    result.end = has(request.before, "t1") ? VictimEnd::fail : VictimEnd::pass;
+    return result;
+  });
+  auto settings = settings_of(3);
+  settings.slots_may_fail = true;
+  settings.rest_seconds = 0;
+  int rests = 0;
+  auto hooks = hooks_of();
+  hooks.lost = [&](std::size_t, const std::string&, double) { ++rests; };
+  const std::atomic<int> stop{0};
+  if (for_ever) {
+    CHECK_THROWS_WITH(run_probe_loop(engine, runners, settings, hooks, stop), Catch::Contains("no route"));
+    CHECK(calls == 3);
+  } else {
+    run_probe_loop(engine, runners, settings, hooks, stop);
+    CHECK(engine.verdict().tests == std::vector<TestIndex>{1});
+  }
+  CHECK(rests == 2);
+}
+
+TEST_CASE("what keeps the only machine's tests from running at all ends the search at once") {
+  auto engine = engine_of(3);
+  int calls = 0;
+  const auto runners = slots(1, [&](const ProbeRequest&, const std::atomic<bool>&) -> ProbeResult {
+    ++calls;
+    throw CannotRun("the server speaks no version that is known");
+  });
+  auto settings = settings_of(3);
+  settings.slots_may_fail = true;
+  settings.rest_seconds = 0;
+  const std::atomic<int> stop{0};
+  CHECK_THROWS_WITH(run_probe_loop(engine, runners, settings, hooks_of(), stop), Catch::Contains("version"));
+  CHECK(calls == 1);
+}
