@@ -110,16 +110,31 @@ double listing_limit_seconds(const BisectOptions& options) {
 
 Discovered discover(RunnerPlan& plan, const StopSignals& stop, double limit_seconds) {
   Discovered discovered;
-  const auto start = std::chrono::steady_clock::now();
-  if (plan.server) {
-    bisect::ServerRunner runner(*plan.server);
-    discovered.tests = runner.list_tests(stop.requested, limit_seconds);
-  } else {
-    bisect::CommandRunner runner(*plan.command);
-    discovered.tests = runner.list_tests(stop.requested, limit_seconds);
-    plan.command->discovered = discovered.tests;
+  const auto begin = std::chrono::steady_clock::now();
+  const auto seconds_since = [](std::chrono::steady_clock::time_point start) {
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  };
+  // Any machine may tell, so one that is dead is passed over.
+  for (std::size_t next = 1;; ++next) {
+    const auto start = std::chrono::steady_clock::now();
+    const double left = std::max(0.001, limit_seconds - seconds_since(begin));
+    try {
+      if (plan.server) {
+        bisect::ServerRunner runner(*plan.server);
+        discovered.tests = runner.list_tests(stop.requested, left);
+      } else {
+        bisect::CommandRunner runner(*plan.command);
+        discovered.tests = runner.list_tests(stop.requested, left);
+        plan.command->discovered = discovered.tests;
+      }
+      discovered.seconds = seconds_since(start);
+      break;
+    } catch (const bisect::MachineLost&) {
+      if (next >= plan.launchers.size() || seconds_since(begin) >= limit_seconds || stop.requested) throw;
+      if (plan.command) plan.command->launcher = plan.launchers[next];
+      if (plan.server) plan.server->launcher = plan.launchers[next];
+    }
   }
-  discovered.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   if (stop.requested) throw Interrupted{stop.number};
   return discovered;
 }

@@ -465,6 +465,10 @@ std::optional<std::vector<std::string>> CommandRunner::list_tests(const std::ato
     if (cancel) return std::nullopt;
     if (limit_seconds > 0 && execution.elapsed() >= limit_seconds) {
       execution.end(impl_->options.stop_grace_seconds);
+      if (impl_->options.launcher && execution.signs_of_life() == 0) {
+        throw MachineLost(fmt::format("{} could not be reached within {:.6g} seconds to list the tests",
+                                      impl_->options.launcher->name, limit_seconds));
+      }
       throw CannotRun(with_tail(fmt::format("the list command '{}' did not end within {:.6g} seconds",
                                             one_line(text), limit_seconds),
                                 joined_tail(notes.text(), execution.errors())));
@@ -475,6 +479,10 @@ std::optional<std::vector<std::string>> CommandRunner::list_tests(const std::ato
   execution.end(0);
   execution.finish();
   const int status = execution.wait_status();
+  if (impl_->options.launcher && status != 0 && !launched_exit(execution.errors())) {
+    throw MachineLost(fmt::format("{} was lost or could not be reached when the tests were listed: {}",
+                                  impl_->options.launcher->name, launcher_last_words(execution.errors())));
+  }
   if (status == -1 || shell_status(status) != 0) {
     const std::string how = status == -1 ? "was lost" : how_it_ended(status);
     const bool no_python = status != -1 && shell_status(status) == 127 &&

@@ -125,6 +125,10 @@ class CommandTest(LauncherCase):
                     stream.status(test_id=test, test_status=status, timestamp=now, test_tags={"worker-0"})
                     now += datetime.timedelta(milliseconds=5)
 
+    def test_a_dead_host_is_the_first(self):
+        ran = self.explain("--launcher", "ssh:dead,one")
+        self.assertIn("No route to host", ran.stderr)
+
     def test_no_host_at_all(self):
         ran = self.explain("--launcher", "ssh:dead", status=6)
         self.assertIn("No route to host", ran.stderr)
@@ -187,6 +191,10 @@ class ServerTest(LauncherCase):
                                LOG=str(self.log))
         self.assertEqual(ran.returncode, 0, ran.stderr)
         self.assertIn("No route to host", ran.stderr)
+
+    def test_a_server_whose_first_host_is_dead(self):
+        ran = self.run_program("--run-id", "7", "--launcher", "ssh:dead,one", PATH=self.path, LOG=str(self.log))
+        self.assertEqual(ran.returncode, 0, ran.stderr)
 
 
 def make_unittest_project(folder):
