@@ -37,6 +37,13 @@ std::string joined_tail(const std::string& stray, const std::string& errors) {
   return tail + errors;
 }
 
+/// A script that writes the ids to a file of its own, named by the variable `ids`, for `command`.
+std::string with_list_of_its_own(const std::vector<std::string>& ids, const std::string& command) {
+  std::string script = "ids=$(mktemp) && printf '%s\\n'";
+  for (const auto& id : ids) script += " \\\n  " + shell_quote(id);
+  return script + " \\\n  > \"$ids\" && {\n" + command + "\n}\nstatus=$?\nrm -f \"$ids\"\nexit $status\n";
+}
+
 std::string with_tail(const std::string& message, const std::string& tail) {
   return tail.empty() ? message + "; it printed nothing" : message + "; its output ended:\n" + tail;
 }
@@ -173,8 +180,16 @@ std::string CommandRunner::Impl::launched_text(const CommandTemplate& form,
   const std::string id_file = folder.path_of("ids");
   if (!options.launcher) return run_text(form, tests, id_file);
   const bool with_file = uses_variable(form, "IDFILE");
-  if (with_file && !options.launcher->brings_files())
-    return options.launcher->wrap_with_list(run_text_with_variable(form, tests, "ids"), id_file);
+  if (!options.launcher->brings_files()) {
+    std::string command = with_file ? run_text_with_variable(form, tests, "ids") : run_text(form, tests, "");
+    // The launcher has it as one argument, which ssh's kind of quoting makes longer once more.
+    if (shell_quote(shell_quote(command)).size() >= most_argument) {
+      if (with_file) command = with_list_of_its_own(tests, command);
+      return options.launcher->wrap_with_list("/bin/sh \"$ids\" < /dev/null",
+                                              folder.write("launched", command));
+    }
+    if (with_file) return options.launcher->wrap_with_list(command, id_file);
+  }
   std::vector<std::string> files;
   if (with_file) files.push_back(id_file);
   std::string script;

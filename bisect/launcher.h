@@ -41,7 +41,8 @@ struct Launcher {
                    const std::string& script_file, std::string& script) const;
 
   /// Likewise for a command that needs a list of ids in a file: `command` uses the shell variable `ids` for
-  /// its name, and the list comes from the local file `id_file` through standard input.
+  /// its name, and the list comes from the local file `id_file` through standard input. So does any other
+  /// file, such as a script that is too long for an argument.
   std::string wrap_with_list(const std::string& command, const std::string& id_file) const;
 };
 

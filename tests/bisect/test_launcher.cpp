@@ -123,6 +123,31 @@ TEST_CASE("signs of life are taken out of standard error, however it is cut") {
   }
 }
 
+TEST_CASE("a list that is too long for an argument reaches the far end all the same") {
+  const Project project;
+  project.write("runner",
+                "if [ \"$1\" = --file ]; then\n  list=$2\n  shift 2\n"
+                "  [ \"$(grep -c x \"$list\")\" -eq $# ] || exit 9\nfi\n"
+                "for test; do printf 'test: %s\\nsuccess: %s\\n' \"$test\" \"$test\"; done\n");
+  ProbeRequest request;
+  for (int i = 0; i < 1900; ++i)
+    request.before.push_back("a_module_with_some_long_name.CaseWithALongName.test_" + std::to_string(i) +
+                             "[x]");
+  request.victim = "a.victim[x]";
+  const std::string words = GENERATE("$IDLIST", "--file $IDFILE $IDLIST");
+  for (const char* text : {"env A=1 $COMMAND", "sh -c $QUOTED_COMMAND", "sh -c 'exec \"$@\"' sh $COMMAND"}) {
+    auto options = project.options();
+    options.command = {"sh ./runner " + words, "", "", std::nullopt};
+    options.launcher = Launcher{"launcher", text, project.path.string(), 0};
+    CommandRunner runner(std::move(options));
+    const std::atomic<bool> never{false};
+    const auto result = runner.run(request, never);
+    CHECK(result.void_reason.empty());
+    CHECK(result.end == VictimEnd::pass);
+    CHECK(result.ran.size() == request.before.size());
+  }
+}
+
 TEST_CASE("presets, and what is refused") {
   const auto hosts = parse_launchers("ssh:one,user@two", "/src");
   REQUIRE(hosts.size() == 2);
