@@ -120,7 +120,9 @@ Discovered discover(RunnerPlan& plan, const StopSignals& stop, double limit_seco
     const double left = std::max(0.001, limit_seconds - seconds_since(begin));
     try {
       if (plan.server) {
-        bisect::ServerRunner runner(*plan.server);
+        auto options = *plan.server;
+        options.queue_limit_seconds = std::min(options.queue_limit_seconds, left);
+        bisect::ServerRunner runner(std::move(options));
         discovered.tests = runner.list_tests(stop.requested, left);
       } else {
         bisect::CommandRunner runner(*plan.command);

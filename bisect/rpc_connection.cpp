@@ -91,6 +91,21 @@ void ServerConnection::take_bytes() {
   err_.clear();
 }
 
+Handshake ServerConnection::launched_handshake(Clock::time_point queued_until, double seconds,
+                                               const std::atomic<bool>& cancel) {
+  // Output is a sign too: the launcher may carry no standard error.
+  const auto none_yet = last_bytes_;
+  bool started = false;
+  while (!started && !cancel.load() && !child_.exited() && child_.out_open() && Clock::now() < queued_until) {
+    child_.wait(std::chrono::duration<double>(kCancelInterval).count(), out_, err_);
+    take_bytes();
+    started = signs_.count() > 0 || last_bytes_ != none_yet;
+  }
+  // Where it has ended, that is seen at once.
+  const bool waits = started || child_.exited() || !child_.out_open();
+  return handshake(Clock::now() + duration_of(waits ? seconds : 0), cancel);
+}
+
 Handshake ServerConnection::handshake(Clock::time_point deadline, const std::atomic<bool>& cancel) {
   const auto begin = Clock::now();
   const auto not_a_server = [&](std::string what) {

@@ -62,6 +62,10 @@ class ServerConnection {
   ServerConnection& operator=(const ServerConnection&) = delete;
 
   Handshake handshake(Clock::time_point deadline, const std::atomic<bool>& cancel);
+  /// Likewise for a launched server: the far end's first sign of life must come by `queued_until`; from then
+  /// the server has `seconds` for its Hello.
+  Handshake launched_handshake(Clock::time_point queued_until, double seconds,
+                               const std::atomic<bool>& cancel);
 
   /// Sends what the core has to send, then waits for its next event. Noise is kept here and not returned.
   Wake next(ClientEvent& event, Clock::time_point deadline, const std::atomic<bool>& cancel);

@@ -109,7 +109,10 @@ std::unique_ptr<ServerConnection> ServerRunner::Impl::start(const std::atomic<bo
     connect.client.nonce_prefix = fmt::format("f{}-", ++started);
     auto connection = std::make_unique<ServerConnection>(connect);
     const Handshake handshake =
-        connection->handshake(Clock::now() + duration_of(options.handshake_limit_seconds), cancel);
+        options.launcher
+            ? connection->launched_handshake(Clock::now() + duration_of(options.queue_limit_seconds),
+                                             options.handshake_limit_seconds, cancel)
+            : connection->handshake(Clock::now() + duration_of(options.handshake_limit_seconds), cancel);
     switch (handshake.result) {
       case Handshake::Result::ready:
         version = connection->core().version();
@@ -124,8 +127,9 @@ std::unique_ptr<ServerConnection> ServerRunner::Impl::start(const std::atomic<bo
       case Handshake::Result::not_a_server:
         break;
     }
+    const bool silent = connection->exited() || connection->signs_of_life() == 0;
     connection->end(kEndGraceSeconds);
-    if (options.launcher && !launched_exit(connection->error_tail())) {
+    if (options.launcher && silent && !launched_exit(connection->error_tail())) {
       throw MachineLost(fmt::format("{} was lost or could not be reached when a test server was started: {}",
                                     options.launcher->name, launcher_last_words(connection->error_tail())));
     }
