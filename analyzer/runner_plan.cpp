@@ -23,7 +23,13 @@ void plan_launchers(RunnerPlan& plan, const BisectOptions& options, repo_reader:
           InputError::Kind::unreadable,
           "--launcher testr takes its instances from a .testr.conf, and there is none in " + directory);
     }
-    plan.instances = std::make_shared<Instances>(*config, directory, options.jobs, stop.requested);
+    try {
+      plan.instances = std::make_shared<Instances>(*config, directory, options.jobs, stop.requested,
+                                                   options.budget_seconds);
+    } catch (const bisect::CannotRun&) {
+      if (stop.requested) throw Interrupted{stop.number};
+      throw;
+    }
     for (const auto& id : plan.instances->ids())
       plan.launchers.push_back(bisect::instance_launcher(*config->instance_execute, id));
   } else {

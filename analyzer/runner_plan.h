@@ -35,7 +35,7 @@ struct RunnerPlan {
 
 /// Reads the configuration of the directory. `family`: whose repository it is. Throws
 /// repo_reader::ConfigError, and repo_reader::InputError where nothing says how to run tests.
-/// Provisions testr's instances where --launcher asks for them.
+/// Provisions testr's instances where --launcher asks for them; Interrupted where a signal ends that.
 RunnerPlan plan_runners(const BisectOptions& options, repo_reader::ConfigFamily family,
                         const StopSignals& stop);
 

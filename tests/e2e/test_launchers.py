@@ -5,7 +5,9 @@ import datetime
 import json
 import os
 import pathlib
+import signal
 import sys
+import time
 import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
@@ -159,6 +161,26 @@ class CommandTest(LauncherCase):
         self.explain("--launcher", "testr", "--jobs", "3")
         self.assertEqual(self.log.read_text(), "provision 3\ndispose i-1 i-2 i-3\n")
         self.assertEqual({probe["runner"] for probe in self.probes()} - {f"command instance:i-{n}" for n in (1, 2, 3)}, set())
+
+    def test_testr_instances_that_take_too_long(self):
+        configuration = self.folder / ".testr.conf"
+        configuration.write_text(
+            configuration.read_text() + "instance_provision=echo i-1; echo waiting >> $LOG; exec sleep 1000\n"
+            "instance_execute=$COMMAND\ninstance_dispose=echo dispose $INSTANCE_IDS >> $LOG\n")
+        words = ("--run-id", "7", "--launcher", "testr")
+        ran = self.run_program(*words, "--budget", "2s", PATH=self.path, LOG=str(self.log))
+        self.assertEqual(ran.returncode, 6, ran.stderr)
+        self.assertIn("did not end within 2 seconds", ran.stderr)
+        self.assertEqual(self.log.read_text(), "waiting\ndispose i-1\n")
+        self.log.write_text("")
+        program = self.start(*words, PATH=self.path, LOG=str(self.log))
+        while not self.log.read_text():
+            self.assertIsNone(program.poll())
+            time.sleep(0.02)
+        program.terminate()
+        program.communicate(timeout=120)
+        self.assertEqual(program.returncode, 128 + signal.SIGTERM)
+        self.assertEqual(self.log.read_text(), "waiting\ndispose i-1\n")
 
     def test_testr_instances_that_cannot_be_had(self):
         ran = self.explain("--launcher", "testr", status=5)
