@@ -89,9 +89,9 @@ std::string Launcher::wrap(const std::string& command, const std::vector<std::st
   script.clear();
   if (brings_files()) {
     script = far + "\n";
-    words = "/bin/sh " + script_file;
-    names = script_file;
-    for (const auto& file : files) names += " " + file;
+    words = "/bin/sh " + shell_quote(script_file);
+    names = shell_quote(script_file);
+    for (const auto& file : files) names += " " + shell_quote(file);
   }
   return substitute(text, {{"QUOTED_COMMAND", shell_quote(words)},
                            {"COMMAND", words},

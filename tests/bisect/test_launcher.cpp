@@ -78,6 +78,12 @@ TEST_CASE("a launcher that brings files gets the script as one") {
   CHECK(shell(project, text) == 3);
   CHECK(project.read("out") == plain + " /tmp/ids\ni-7\n");
   fs::remove_all("/tmp/flakebisect-test-launcher");
+  // A name that is no plain word (the project's has a blank) is quoted.
+  REQUIRE(file.find(' ') != std::string::npos);
+  const auto quoted = launcher.wrap("echo $INSTANCE; exit 3", {file + " ids"}, file, script);
+  std::ofstream(file) << script;
+  CHECK(shell(project, quoted) == 3);
+  CHECK(project.read("out") == file + " " + file + " ids\ni-7\n");
 }
 
 TEST_CASE("a far end that is lost says nothing") {

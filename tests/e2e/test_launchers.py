@@ -162,6 +162,12 @@ class CommandTest(LauncherCase):
         self.assertEqual(self.log.read_text(), "provision 3\ndispose i-1 i-2 i-3\n")
         self.assertEqual({probe["runner"] for probe in self.probes()} - {f"command instance:i-{n}" for n in (1, 2, 3)}, set())
 
+    def test_files_in_a_folder_with_a_blank(self):
+        blank = self.folder.parent / "t m p"
+        blank.mkdir()
+        self.tmp = blank
+        self.explain("--launcher", "for f in $FILES; do test -e \"$f\" || exit 9; done; $COMMAND")
+
     def test_testr_instances_that_take_too_long(self):
         configuration = self.folder / ".testr.conf"
         configuration.write_text(
