@@ -253,6 +253,7 @@ SearchEnd run_search(Bisection& bisection, const std::optional<Turn>& turn) {
     for (const auto& stored : shared_observations(bisection)) {
       bisection.store->add(bisection.session, stored);
       engine.observe(stored.observation);
+      guard.observe(stored.observation, stored.beside);
     }
   } else {
     for (const auto& stored : bisection.earlier) {

@@ -248,6 +248,37 @@ TEST_CASE(
   CHECK(engine.verdict().tests == std::vector<TestIndex>{7});
 }
 
+TEST_CASE("with one slot, evidence of an earlier life's probes among others is checked alone, too") {
+  auto engine = engine_of(20);
+  InterferenceGuard guard;
+  Observation failing;
+  for (TestIndex i = 0; i < 20; ++i) failing.ran.push_back(i);
+  for (int i = 0; i < 20; ++i) {
+    if (i == 10) failing.ran.clear();
+    failing.outcome = Outcome::fail;
+    engine.observe(failing);
+    guard.observe(failing, 3);
+  }
+  const auto runners = slots(1, [](const ProbeRequest&, const std::atomic<bool>&) {
+    ProbeResult result;
+    result.end = VictimEnd::pass;
+    return result;
+  });
+  std::string found;
+  auto hooks = hooks_of();
+  hooks.interference = [&](const std::string& sentence) {
+    found = sentence;
+    return engine_of(20);
+  };
+  auto settings = settings_of(20);
+  settings.max_probes = 30;
+  const std::atomic<int> stop{0};
+  const auto loop = run_probe_loop(engine, runners, settings, hooks, stop, guard);
+  CHECK_THAT(found, Catch::Contains("disturb each other"));
+  CHECK(loop.status.probes > 0);
+  CHECK((engine.verdict().kind == Kind::inconclusive || engine.verdict().kind == Kind::not_reproduced));
+}
+
 TEST_CASE("odd results among others are compared with the same list alone") {
   auto engine = engine_of(20);
   Company company;
