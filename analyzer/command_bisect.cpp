@@ -22,6 +22,7 @@
 #include "analyzer/other_workers.h"
 #include "analyzer/report_formats.h"
 #include "analyzer/runner_plan.h"
+#include "analyzer/search.h"
 #include "analyzer/session_file.h"
 #include "analyzer/sha256.h"
 #include "analyzer/side_by_side.h"
@@ -130,7 +131,7 @@ void offer_side_by_side(Bisection& bisection, const RunnerPlan& plan, const Disc
       SessionInfo own = *info;
       own.problem = case_to_json(*facts);
       beside->facts = std::move(*facts);
-      beside->session = store.create(own);
+      beside->session = store.create(own, first_evidence(*beside));
     }
     beside->options = first.options;
     beside->instances = plan.instances;
@@ -232,10 +233,11 @@ int bisect_victim(const Arguments& args, const std::shared_ptr<SharedRuns>& shar
   info.options = bisect_options_to_json(options);
   info.problem = case_to_json(bisection.facts);
   info.context = make_context(bisection.environment, plan, discovered).dump();
-  bisection.session = store.create(info);
+  take_part(bisection, shared, discovered);
+  bisection.earlier = first_evidence(bisection);
+  bisection.session = store.create(info, bisection.earlier);
   bisection.store = &store;
   offer_side_by_side(bisection, plan, discovered);
-  take_part(bisection, shared, discovered);
   return run_bisection(bisection);
 }
 

@@ -196,6 +196,24 @@ double reserve_seconds(double budget) {
   return std::min({5.0, std::max(0.8, 0.1 * budget), 0.5 * budget});
 }
 
+std::vector<StoredObservation> first_evidence(const Bisection& bisection) {
+  std::vector<StoredObservation> evidence;
+  const auto& side_by_side = bisection.facts.side_by_side;
+  if (!bisection.options.no_history || side_by_side) {
+    for (const auto& observation : bisection.facts.history) {
+      StoredObservation stored;
+      stored.observation = observation;
+      stored.asked = observation.ran;
+      stored.made_at = now_seconds();
+      stored.runner = side_by_side ? fmt::format("session {}", side_by_side->first_session) : "repository";
+      stored.version = FLAKEBISECT_VERSION;
+      evidence.push_back(std::move(stored));
+    }
+  }
+  for (auto& stored : shared_observations(bisection)) evidence.push_back(std::move(stored));
+  return evidence;
+}
+
 SearchEnd run_search(Bisection& bisection, const std::optional<Turn>& turn) {
   SearchEnd ended;
   const auto& facts = bisection.facts;
@@ -237,31 +255,15 @@ SearchEnd run_search(Bisection& bisection, const std::optional<Turn>& turn) {
     thin(report.evolution);
   };
   if (bisection.earlier.empty()) {
-    if (!options.no_history || side_by_side) {
-      for (const auto& observation : facts.history) {
-        StoredObservation stored;
-        stored.observation = observation;
-        stored.asked = observation.ran;
-        stored.made_at = now_seconds();
-        stored.runner =
-            side_by_side ? fmt::format("session {}", facts.side_by_side->first_session) : "repository";
-        stored.version = FLAKEBISECT_VERSION;
-        bisection.store->add(bisection.session, stored);
-        engine.observe(observation);
-      }
-    }
-    for (const auto& stored : shared_observations(bisection)) {
-      bisection.store->add(bisection.session, stored);
-      engine.observe(stored.observation);
-      guard.observe(stored.observation, stored.beside);
-    }
-  } else {
-    for (const auto& stored : bisection.earlier) {
-      gather(gathered, stored);
-      if (bisection.one_at_a_time && stored.beside != 0) continue;
-      engine.observe(stored.observation);
-      guard.observe(stored.observation, stored.beside);
-    }
+    // A session is created with what is known; one of an earlier version may have been killed before that.
+    bisection.earlier = first_evidence(bisection);
+    bisection.store->add(bisection.session, bisection.earlier);
+  }
+  for (const auto& stored : bisection.earlier) {
+    gather(gathered, stored);
+    if (bisection.one_at_a_time && stored.beside != 0) continue;
+    engine.observe(stored.observation);
+    guard.observe(stored.observation, stored.beside);
   }
   step();
   if (!options.common.quiet && !std::exchange(bisection.introduced, true)) {

@@ -77,8 +77,9 @@ class SessionStore {
 
   const std::string& path() const;
 
-  /// Adds a session (info.id, created, updated and state are set here) and holds it.
-  std::int64_t create(const SessionInfo& info);
+  /// Adds a session (info.id, created, updated and state are set here) and holds it. What is known from the
+  /// start is committed with it: all of it is there, or no session is.
+  std::int64_t create(const SessionInfo& info, const std::vector<StoredObservation>& known = {});
   /// Holds a session for this process; throws SessionError naming the holder where another process has it.
   void hold(std::int64_t id);
   /// Who holds the session: "pid 123 on host since ..."; nothing where nobody does.
@@ -91,6 +92,8 @@ class SessionStore {
 
   /// Commits one observation; it is on the disk when this returns.
   void add(std::int64_t id, const StoredObservation& observation);
+  /// Commits all of them at once, or none.
+  void add(std::int64_t id, const std::vector<StoredObservation>& observations);
   std::vector<StoredObservation> observations(std::int64_t id);
   std::vector<StoredFailure> failures(std::int64_t id);
   void finish(std::int64_t id, const std::string& state, const std::string& report);

@@ -105,6 +105,31 @@ TEST_CASE("observations survive the store being closed, in order") {
   CHECK(store.find(id)->state == "done");
 }
 
+TEST_CASE("what belongs together is committed together") {
+  TemporaryFolder folder;
+  const auto file = (folder.path / "sessions.sqlite").string();
+  SessionStore store(file);
+  {
+    // The second of three cannot be written: none is.
+    SQLite::Database database(file, SQLite::OPEN_READWRITE);
+    database.exec(
+        "CREATE TRIGGER full BEFORE INSERT ON observation WHEN NEW.sequence = 2"
+        " BEGIN SELECT raise(ABORT, 'no space'); END");
+    CHECK_THROWS_AS(store.create(example(), {failing({0}), failing({1}), failing({2})}), SessionError);
+    CHECK(store.list().empty());
+    const auto id = store.create(example());
+    CHECK_THROWS_AS(store.add(id, {failing({0}), failing({1}), failing({2})}), SessionError);
+    CHECK(store.observations(id).empty());
+    database.exec("DROP TRIGGER full");
+  }
+  const auto id = store.create(example(), {failing({0}), failing({1})});
+  store.add(id, failing({2}));
+  store.add(id, {failing({3}), failing({4})});
+  const auto stored = store.observations(id);
+  REQUIRE(stored.size() == 5);
+  for (TestIndex i = 0; i < 5; ++i) CHECK(stored[i].asked == std::vector<TestIndex>{i});
+}
+
 TEST_CASE("one process works on a session, the second is told who") {
   TemporaryFolder folder;
   const auto file = (folder.path / "sessions.sqlite").string();

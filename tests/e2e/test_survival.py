@@ -1,10 +1,12 @@
 #!/usr/bin/python3
 """Sessions survive: kill -9 at any moment, a full disk, a second process, a changed project. Real processes throughout."""
+import contextlib
 import json
 import os
 import random
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -13,7 +15,7 @@ import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from survival_project import POLLUTER, TESTS, VICTIM, SurvivalProject  # noqa: E402
-from small_project import PROGRAM  # noqa: E402
+from small_project import PROGRAM, stored_run  # noqa: E402
 
 KILLS = 100
 UNFINISHED = (3, 4)  # inconclusive, or no failure in so few probes
@@ -89,6 +91,24 @@ class KillTest(SurvivalProject):
             self.assertIn("killed", line)
         ran = self.run_program("--run-id", "7", incarnation=2)
         self.assertEqual(ran.returncode, 0, ran.stderr)
+
+    def test_stored_runs_are_there_with_the_session(self):
+        repository = self.folder / ".testrepository"
+        for number in range(8, 108):
+            (repository / str(number)).write_text(stored_run(TESTS + [VICTIM]))
+        (repository / "next-stream").write_text("108\n")
+        self.run_program("--run-id", "7", "--max-probes", "1")
+        with contextlib.closing(sqlite3.connect(self.folder / ".flakebisect" / "sessions.sqlite")) as file:
+            def count(sql):
+                return file.execute(sql).fetchone()[0]
+            known = count("SELECT count(*) FROM observation WHERE session = 1 AND source <> 1")
+            self.assertGreater(known, 100)
+            process = self.start("--run-id", "7", *LONG)
+            while count("SELECT count(*) FROM session") == 1:
+                self.assertIsNone(process.poll())
+            process.kill()
+            process.communicate(timeout=60)
+            self.assertEqual(count("SELECT count(*) FROM observation WHERE session = 2 AND source <> 1"), known)
 
 
 def small_disk(kilobytes):
