@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <set>
+#include <utility>
 
 #include "analyzer/ci_log.h"
 #include "analyzer/exit_status.h"
@@ -127,20 +129,28 @@ class Turns {
     report.cost.wall_seconds += more.wall_seconds;
   }
 
+  /// What the search side by side saw of the victim's worker alone becomes evidence of the other one. A run that
+  /// an earlier life gave is known by its runner and its time, and is not given again.
   void give_own_runs() {
     std::vector<bisect::TestIndex> full;
     for (bisect::TestIndex i = 0; i < first_.facts.candidates.size(); ++i) {
       if (first_.facts.candidate_facts[i].in_failing_run) full.push_back(i);
     }
+    std::set<std::pair<std::string, double>> there;
+    for (const auto& stored : first_.store->observations(first_.session))
+      there.emplace(stored.runner, stored.made_at);
+    std::vector<StoredObservation> given;
     for (auto& stored : beside_->store->observations(beside_->session)) {
       auto& one = stored.observation;
       if (one.source != Source::probe || !one.ran.empty()) continue;
+      if (there.count({stored.runner, stored.made_at}) != 0) continue;
       one.ran = full;
       one.purpose = bisect::Purpose::search;
       one.process = 0;
       stored.asked = full;
-      first_.store->add(first_.session, stored);
+      given.push_back(std::move(stored));
     }
+    first_.store->add(first_.session, given);
   }
 
   void say_what_the_other_saw(SearchEnd& end, bool alone) const {
