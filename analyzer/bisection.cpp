@@ -129,8 +129,8 @@ class Turns {
     report.cost.wall_seconds += more.wall_seconds;
   }
 
-  /// What the search side by side saw of the victim's worker alone becomes evidence of the other one. A run that
-  /// an earlier life gave is known by its runner and its time, and is not given again.
+  /// What the search side by side saw of the victim's worker alone becomes evidence of the other one. A run
+  /// that an earlier life gave is known by its runner and its time, and is not given again.
   void give_own_runs() {
     std::vector<bisect::TestIndex> full;
     for (bisect::TestIndex i = 0; i < first_.facts.candidates.size(); ++i) {
