@@ -29,7 +29,7 @@ struct Bisection {
   std::int64_t session = 0;
   /// When the command began: the budget counts from here, listing the tests included.
   std::chrono::steady_clock::time_point began = std::chrono::steady_clock::now();
-  bool one_at_a_time = false;              ///< of a resumed session in which interference was found
+  bool one_at_a_time = false;  ///< interference was found, in an earlier life or by another victim's search
   std::vector<StoredObservation> earlier;  ///< of a resumed session: history and probes, as stored
   /// Makes the search in which the run's other workers run beside the victim's (side_by_side.h), or takes the
   /// one of an earlier life up again. Null where the run has no other workers.

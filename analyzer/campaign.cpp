@@ -214,6 +214,7 @@ class Campaign {
                          options_.common.directory};
       if (options_.common.quiet) words.emplace_back("-q");
       tried_.insert(*next);
+      if (shared_->one_at_a_time()) SessionStore(file_).set_one_at_a_time(outcome.session);
       if (!step(*next, words, command_resume, left())) break;
     }
     return finish();

@@ -158,6 +158,7 @@ void take_part(Bisection& bisection, const std::shared_ptr<SharedRuns>& shared,
   const auto& victim = bisection.facts.victim;
   shared->begin(victim);
   bisection.shared = shared;
+  bisection.one_at_a_time = shared->one_at_a_time();
   for (const auto& id : shared->behind(victim)) {
     const auto& known = discovered.tests;
     if (known && std::find(known->begin(), known->end(), id) != known->end()) bisection.after.push_back(id);
@@ -234,6 +235,7 @@ int bisect_victim(const Arguments& args, const std::shared_ptr<SharedRuns>& shar
   info.problem = case_to_json(bisection.facts);
   info.context = make_context(bisection.environment, plan, discovered).dump();
   take_part(bisection, shared, discovered);
+  info.one_at_a_time = bisection.one_at_a_time;
   bisection.earlier = first_evidence(bisection);
   bisection.session = store.create(info, bisection.earlier);
   bisection.store = &store;

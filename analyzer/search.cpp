@@ -329,6 +329,7 @@ SearchEnd run_search(Bisection& bisection, const std::optional<Turn>& turn) {
   hooks.interference = [&](const std::string& sentence) {
     bisection.store->set_one_at_a_time(bisection.session);
     bisection.one_at_a_time = true;
+    if (bisection.shared) bisection.shared->disturbed();
     Engine fresh(make_problem(bisection), make_engine_options(bisection, gathered.probes));
     for (const auto& observation : evidence_of(bisection)) fresh.observe(observation);
     view.clear();

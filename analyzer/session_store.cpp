@@ -256,7 +256,7 @@ std::int64_t SessionStore::create(const SessionInfo& info, const std::vector<Sto
     SQLite::Statement insert(
         state_->database,
         "INSERT INTO session (created, updated, state, directory, run_id, worker, victim,"
-        " options, problem, context) VALUES (?, ?, 'running', ?, ?, ?, ?, ?, ?, ?)");
+        " options, problem, context, one_at_a_time) VALUES (?, ?, 'running', ?, ?, ?, ?, ?, ?, ?, ?)");
     const double now = now_seconds();
     insert.bind(1, now);
     insert.bind(2, now);
@@ -267,6 +267,7 @@ std::int64_t SessionStore::create(const SessionInfo& info, const std::vector<Sto
     insert.bind(7, info.options);
     insert.bind(8, info.problem);
     insert.bind(9, info.context);
+    insert.bind(10, info.one_at_a_time ? 1 : 0);
     insert.exec();
     const std::int64_t number = state_->database.getLastInsertRowid();
     const auto last = state_->insert(number, known);

@@ -96,6 +96,27 @@ class CampaignTest(SmallProject):
             self.assertEqual(ran.returncode, 5, ran.stderr)
 
 
+# Whether another run of the tests is under way; waits for one a while.
+COMPANY = r"""
+def company():
+    import time
+    folder = os.path.join(here, "running")
+    os.makedirs(folder, exist_ok=True)
+    mine = os.path.join(folder, str(os.getpid()))
+    open(mine, "w").close()
+    try:
+        for _ in range(20):
+            if any(os.path.exists("/proc/" + name) for name in os.listdir(folder) if name != str(os.getpid())):
+                time.sleep(0.1)  # so that the other one sees this one, too
+                return True
+            time.sleep(0.01)
+        return False
+    finally:
+        os.unlink(mine)
+clash = company()
+"""
+
+
 class SharedProbesTest(SmallProject):
     """Three victims of one worker with one polluter: what one search runs tells the next ones something."""
 
@@ -144,6 +165,24 @@ class SharedProbesTest(SmallProject):
             self.assertEqual(seen["outcome"], 2 if POLLUTER in before else 1)
         cost = sum(one["report"]["cost"]["probes"] for one in summary["victims"])
         self.assertEqual(cost, together, "a shared run is counted once")
+
+    def test_what_disturbed_probes_saw_is_no_evidence_of_others(self):
+        # Every victim fails where another run of the tests is under way, and after the polluter.
+        runner = self.folder / "runner"
+        text = runner.read_text().replace("ran = []", COMPANY + "ran = []", 1)
+        runner.write_text(text.replace("(POLLUTER in ran", "(clash or POLLUTER in ran", 1))
+        self.assertIn("(clash or", runner.read_text())
+        ran = self.run_program("--all-failures", "--run-id", "7", "--jobs", "4", "--json", "all.json")
+        self.assertEqual(ran.returncode, 0, ran.stderr)
+        self.assertIn("disturb each other", ran.stderr)
+        self.assertEqual(ran.stderr.count("warning: probes that run at the same time"), 1, "found once for all of them")
+        for one in json.loads((self.folder / "all.json").read_text())["victims"]:
+            self.assertEqual((one["report"]["verdict"]["kind"], one["report"]["verdict"]["tests"]), ("polluter", [POLLUTER]))
+            exported = json.loads(self.run_program("sessions", "export", str(one["session"])).stdout)
+            self.assertTrue(exported["one_at_a_time"])
+            if one["victim"] == self.VICTIMS[0]:
+                continue
+            self.assertEqual({seen["beside"] for seen in exported["observations"]}, {0})
 
 
 if __name__ == "__main__":
