@@ -215,7 +215,7 @@ class Campaign {
       if (options_.common.quiet) words.emplace_back("-q");
       tried_.insert(*next);
       if (shared_->one_at_a_time()) SessionStore(file_).set_one_at_a_time(outcome.session);
-      if (!step(*next, words, command_resume, left())) break;
+      if (!step(*next, words, resume_in_campaign, left())) break;
     }
     return finish();
   }
@@ -249,9 +249,15 @@ class Campaign {
     }
     const auto before = last_session();
     outcome.error.clear();
-    outcome.status = attempt(outcome, command, words);
-    if (outcome.session == 0 && last_session() != before) outcome.session = last_session();
+    const int status = attempt(outcome, command, words);
     if (!outcome.error.empty()) std::fprintf(stderr, "flakebisect: %s\n", outcome.error.c_str());
+    if (!outcome.error.empty() && outcome.report.is_object()) {
+      // A second turn that fails takes nothing from what the first one found.
+      outcome.error.clear();
+      return true;
+    }
+    outcome.status = status;
+    if (outcome.session == 0 && last_session() != before) outcome.session = last_session();
     read_report(outcome);
     return outcome.status < 128;
   }

@@ -292,9 +292,8 @@ std::vector<std::string> differences(const json& then, const json& now) {
   return changed;
 }
 
-}  // namespace
-
-int command_resume(const Arguments& args) {
+/// `compare`: what has changed since the session was last worked on needs --force.
+int resume_session(const Arguments& args, bool compare) {
   const auto description = resume_options();
   po::options_description all;
   all.add(description);
@@ -379,7 +378,8 @@ int command_resume(const Arguments& args) {
   }
   bisection.environment = read_environment(common.directory);
   const auto context = make_context(bisection.environment, plan, discovered);
-  const auto changed = differences(json::parse(info->context), context);
+  const auto changed =
+      compare ? differences(json::parse(info->context), context) : std::vector<std::string>();
   if (!changed.empty()) {
     std::string what;
     for (const auto& difference : changed) what += (what.empty() ? "" : ", ") + difference;
@@ -400,6 +400,16 @@ int command_resume(const Arguments& args) {
   bisection.one_at_a_time = info->one_at_a_time;
   offer_side_by_side(bisection, plan, discovered);
   return run_bisection(bisection);
+}
+
+}  // namespace
+
+int command_resume(const Arguments& args) {
+  return resume_session(args, true);
+}
+
+int resume_in_campaign(const Arguments& args) {
+  return resume_session(args, false);
 }
 
 }  // namespace flakebisect::analyzer

@@ -2,6 +2,7 @@
 """Campaigns: many victims in one job, with a report each, a summary and a shared budget."""
 import json
 import os
+import subprocess
 import sys
 import unittest
 
@@ -74,6 +75,35 @@ class CampaignTest(SmallProject):
         self.assertIn(ran.returncode, (0, 4), ran.stderr)
         summary = json.loads((self.folder / "reports.json").read_text())
         self.assertNotIn(3, [one["status"] for one in summary["victims"]])
+
+    def second_turn(self, change):
+        """A campaign whose first turns are too short; each run of the tests does `change` before it begins."""
+        subprocess.run("git init -q && echo a > tracked && git add tracked && "
+                       "git -c user.name=n -c user.email=n@example.org commit -q -m one",
+                       shell=True, cwd=self.folder, check=True)
+        runner = self.folder / "runner"
+        runner.write_text(runner.read_text().replace("ran = []", change + "\nran = []", 1))
+        ran = self.run_program("--all-failures", "--run-id", "7", "--budget", "100s", "--max-probes", "1",
+                               "--confidence", "0.999", "--json", "reports.json")
+        self.assertIn("again, with what is left", ran.stderr)
+        return json.loads((self.folder / "reports.json").read_text())["victims"], ran
+
+    def test_tests_that_change_a_tracked_file_get_their_second_turn(self):
+        victims, ran = self.second_turn('open(os.path.join(here, "tracked"), "a").write("x")')
+        self.assertIn(ran.returncode, (0, 4), ran.stderr)
+        self.assertNotIn("--force", ran.stderr)
+        self.assertEqual((victims[0]["status"], victims[0]["report"]["verdict"]["kind"]), (0, "self"))
+        self.assertEqual([one["error"] for one in victims], [None, None])
+
+    def test_a_second_turn_that_fails_keeps_the_first_ones_result(self):
+        # The configuration goes once both have had their first turn.
+        victims, ran = self.second_turn(
+            'if probe == 1: os.unlink(os.path.join(here, ".testr.conf"))')
+        self.assertEqual(ran.returncode, 3, ran.stderr)
+        self.assertIn(".testr.conf", ran.stderr)
+        first = victims[0]
+        self.assertEqual((first["status"], first["error"]), (3, None))
+        self.assertEqual((first["report"]["verdict"]["kind"], first["report"]["cost"]["probes"]), ("inconclusive", 1))
 
     def test_a_victim_that_cannot_be_tried_does_not_end_it(self):
         gone = "tests.test_a.Case.test_removed"
