@@ -4,10 +4,11 @@ import json
 import os
 import subprocess
 import sys
+import time
 import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from small_project import BEHIND, POLLUTER, TESTS, VICTIM, SmallProject, stored_run  # noqa: E402
+from small_project import BEHIND, POLLUTER, PROGRAM, TESTS, VICTIM, SmallProject, stored_run  # noqa: E402
 
 ALONE = TESTS[2]
 
@@ -112,6 +113,47 @@ class CampaignTest(SmallProject):
         found = {one["victim"]: one for one in summary["victims"]}
         self.assertIn("removed", found[gone]["error"])
         self.assertEqual(found[VICTIM]["report"]["verdict"]["tests"], [POLLUTER])
+
+    def at_the_second_listing(self, change):
+        """The runner does this where the tests are listed for the second victim."""
+        runner = self.folder / "runner"
+        runner.write_text(runner.read_text().replace(
+            'if "--list" in sys.argv:',
+            f'if "--list" in sys.argv and os.path.exists(os.path.join(here, "probes")):\n    {change}\nif "--list" in sys.argv:', 1))
+
+    def test_a_signal_while_tests_are_listed_leaves_the_summary(self):
+        self.at_the_second_listing('open(os.path.join(here, "listing"), "w").close(); signal.pause()')
+        process = subprocess.Popen([PROGRAM, "--all-failures", "--run-id", "7", "--json", "reports.json"], cwd=self.folder,
+                                   stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        while not (self.folder / "listing").exists():
+            self.assertIsNone(process.poll())
+            time.sleep(0.01)
+        process.terminate()
+        out, err = process.communicate(timeout=60)
+        self.assertEqual(process.returncode, 143, err)
+        self.assertIn("Summary of 2 victims", out)
+        first, second = json.loads((self.folder / "reports.json").read_text())["victims"]
+        self.assertEqual((first["status"], first["report"]["verdict"]["kind"]), (0, "self"))
+        self.assertEqual((second["status"], second["session"]), (143, None))
+        self.assertIn("signal", second["error"])
+
+    def test_a_session_file_that_breaks_leaves_the_summary(self):
+        self.at_the_second_listing('open(os.path.join(here, ".flakebisect", "sessions.sqlite"), "w").write("x" * 9000)')
+        summary, ran = self.campaign("--all-failures", "--run-id", "7", status=1)
+        first, second = summary["victims"]
+        self.assertEqual((first["status"], first["report"]["verdict"]["kind"]), (0, "self"))
+        self.assertEqual(second["status"], 1)
+        self.assertIn("session file", second["error"])
+        self.assertIn("Summary of 2 victims", ran.stdout)
+
+    def test_a_report_that_cannot_be_written_leaves_the_summary(self):
+        ran = self.run_program("--all-failures", "--run-id", "7", "--markdown", "no/such/report.md", "--json", "reports.json")
+        self.assertEqual(ran.returncode, 1, ran.stderr)
+        summary = json.loads((self.folder / "reports.json").read_text())
+        self.check_both(summary)
+        for one in summary["victims"]:
+            self.assertEqual(one["status"], 1)
+            self.assertIn("no/such/report", one["error"])
 
     def test_what_does_not_go_together(self):
         for words in (["--flaky", "--test", "x"], ["--flaky", "--all-failures"], ["--flaky", "--run-id", "7"],
