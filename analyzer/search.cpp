@@ -372,7 +372,7 @@ SearchEnd run_search(Bisection& bisection, const std::optional<Turn>& turn) {
   } catch (...) {
     view.clear();
     try {
-      bisection.store->finish(bisection.session, "failed", "");
+      bisection.store->set_state(bisection.session, "failed");
     } catch (const SessionError&) {
       // The session file itself may be what failed; what went wrong first is what is told.
     }

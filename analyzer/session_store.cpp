@@ -439,6 +439,16 @@ void SessionStore::finish(std::int64_t id, const std::string& state, const std::
   });
 }
 
+void SessionStore::set_state(std::int64_t id, const std::string& state) {
+  state_->guard([&] {
+    SQLite::Statement update(state_->database, "UPDATE session SET state = ?, updated = ? WHERE id = ?");
+    update.bind(1, state);
+    update.bind(2, now_seconds());
+    update.bind(3, id);
+    update.exec();
+  });
+}
+
 void SessionStore::set_context(std::int64_t id, const std::string& context) {
   state_->guard([&] {
     SQLite::Statement update(state_->database, "UPDATE session SET context = ? WHERE id = ?");

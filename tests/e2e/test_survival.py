@@ -225,6 +225,17 @@ class ChangedProjectTest(SurvivalProject):
                        shell=True, cwd=self.folder, check=True)
         self.asks_for_force("git revision")
 
+    def test_a_resume_that_fails_keeps_the_report(self):
+        before = self.run_program("report", "1", "--json", "-", "-q")
+        self.assertEqual(before.returncode, 0, before.stderr)
+        runner = self.folder / "runner"
+        runner.write_text(runner.read_text().replace("wanted = set", "sys.exit(127)\nwanted = set", 1))
+        ran = self.run_program("resume", "1", "--max-probes", "5", incarnation=1)
+        self.assertEqual(ran.returncode, 6, ran.stderr)
+        self.assertIn("failed", self.run_program("sessions").stdout)
+        after = self.run_program("report", "1", "--json", "-", "-q")
+        self.assertEqual((after.returncode, after.stdout), (0, before.stdout), after.stderr)
+
 
 class SessionsCommandTest(SurvivalProject):
     ONE_IN = 2
