@@ -111,8 +111,7 @@ class Turns {
 
   void take_up(Bisection& bisection) const {
     bisection.earlier = bisection.store->observations(bisection.session);
-    // At least one probe, for 0 would mean any number.
-    if (most_probes_ != 0) bisection.options.max_probes = most_probes_ > made_ ? most_probes_ - made_ : 1;
+    if (most_probes_ != 0) bisection.probes_left = most_probes_ - std::min(most_probes_, made_);
   }
 
   static void spent(ReportCost& cost, const SearchEnd& end) {

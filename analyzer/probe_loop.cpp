@@ -171,7 +171,7 @@ class Loop {
   std::optional<InterferenceCheck> wanted_check() const;
   /// The engine has its verdict, and nothing more has to be run for it.
   bool verdict_stands();
-  bool issued_all() const { return settings_.max_probes != 0 && issued_ >= settings_.max_probes; }
+  bool issued_all() const { return settings_.max_probes && issued_ >= *settings_.max_probes; }
   std::size_t busy() const;
   void update_status();
 
@@ -388,12 +388,12 @@ LoopResult Loop::run() {
     }
     if (stands) break;
     if (busy() == 0) {
-      if (gives_way) {
-        loop_.end = LoopEnd::gave_way;
-        break;
-      }
       if (issued_all()) {
         loop_.end = LoopEnd::max_probes;
+        break;
+      }
+      if (gives_way) {
+        loop_.end = LoopEnd::gave_way;
         break;
       }
       if (nothing_more && !engine_.waiting() && !engine_.done()) break;

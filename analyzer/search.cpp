@@ -288,7 +288,8 @@ SearchEnd run_search(Bisection& bisection, const std::optional<Turn>& turn) {
     settings.budget_seconds =
         std::max(0.0, *options.budget_seconds - gone.count() - reserve_seconds(*options.budget_seconds));
   }
-  settings.max_probes = options.max_probes;
+  settings.max_probes = bisection.probes_left;
+  if (!settings.max_probes && options.max_probes != 0) settings.max_probes = options.max_probes;
   settings.limits = side_by_side ? side_by_side_limits(facts, options.test_timeout_seconds)
                                  : time_limits(facts, options.test_timeout_seconds);
   if (turn && side_by_side && gathered.failures == 0) settings.full_first = turn->probes;

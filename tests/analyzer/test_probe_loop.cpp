@@ -139,6 +139,24 @@ TEST_CASE("what really ran is the evidence, without repeats and strangers") {
   CHECK(loop.status.probes == 1);
 }
 
+TEST_CASE("the limit on probes goes before the end of a turn, and may be none") {
+  const std::uint64_t limit = GENERATE(0U, 2U);
+  auto engine = engine_of(3);
+  const auto runners = slots(1, [](const ProbeRequest&, const std::atomic<bool>&) {
+    ProbeResult result;
+    result.end = VictimEnd::pass;
+    return result;
+  });
+  auto settings = settings_of(3);
+  settings.max_probes = limit;
+  auto hooks = hooks_of();
+  hooks.give_way = [](const LoopStatus& status) { return status.probes >= 2; };
+  const std::atomic<int> stop{0};
+  const auto loop = run_probe_loop(engine, runners, settings, hooks, stop);
+  CHECK(loop.end == LoopEnd::max_probes);
+  CHECK(loop.status.probes == limit);
+}
+
 TEST_CASE("a stop or the end of the budget cancels the probe that runs and does not count it") {
   const bool by_signal = GENERATE(true, false);
   auto engine = engine_of(3);

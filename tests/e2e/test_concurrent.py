@@ -234,6 +234,13 @@ class ConcurrentTest(unittest.TestCase):
         self.assertIn("beside the other workers", ran.words)
         self.no_process_left()
 
+    def test_a_limit_where_a_turn_ends(self):
+        self.mode("never")
+        for limit, sessions in ((30, 1), (40, 2)):
+            report, _ = self.explain("--max-probes", str(limit), "--session", f"{limit}.sqlite", status=4)
+            self.assertEqual(report["cost"]["probes"], limit)
+            self.assertEqual(len(self.program("sessions", "--session", f"{limit}.sqlite").stdout.splitlines()), sessions)
+
     def test_a_failure_that_needs_no_other_worker_goes_back_to_one_worker(self):
         self.mode("late")
         report, ran = self.explain()
