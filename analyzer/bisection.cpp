@@ -91,7 +91,7 @@ class Turns {
         continue;
       }
       say_what_the_other_saw(end, alone);
-      add_cost(end.report, alone ? beside_cost_ : first_cost_);
+      count_cost(end.report);
       return conclude(now, end, other_of(now));
     }
   }
@@ -121,11 +121,21 @@ class Turns {
     cost.test_seconds += end.loop.status.elapsed_seconds;
   }
 
-  static void add_cost(Report& report, const ReportCost& more) {
-    report.cost.probes += more.probes;
-    report.cost.void_probes += more.void_probes;
-    report.cost.test_seconds += more.test_seconds;
-    report.cost.wall_seconds += more.wall_seconds;
+  /// The cost of both searches, each probe counted once, with the time of all turns of this life.
+  void count_cost(Report& report) const {
+    report.cost.wall_seconds = first_cost_.wall_seconds + beside_cost_.wall_seconds;
+    if (!beside_) return;
+    report.cost.probes = report.cost.void_probes = 0;
+    report.cost.test_seconds = 0;
+    for (const auto* search : {&first_, beside_.get()}) {
+      for (const auto& stored : search->store->observations(search->session)) {
+        const bool given = search == &first_ && stored.runner.starts_with(side_by_side_mark);
+        if (stored.observation.source != Source::probe || given) continue;
+        ++report.cost.probes;
+        if (stored.observation.outcome == bisect::Outcome::void_probe) ++report.cost.void_probes;
+        report.cost.test_seconds += stored.observation.seconds;
+      }
+    }
   }
 
   /// What the search side by side saw of the victim's worker alone becomes evidence of the other one. A run

@@ -136,7 +136,7 @@ void offer_side_by_side(Bisection& bisection, const RunnerPlan& plan, const Disc
     beside->options = first.options;
     beside->instances = plan.instances;
     beside->runners.push_back(side_by_side_runner(plan, beside->facts));
-    beside->runner_names.push_back("side by side " + plan.name(0));
+    beside->runner_names.push_back(std::string(side_by_side_mark) + plan.name(0));
     beside->environment = first.environment;
     beside->store = first.store;
     beside->began = first.began;

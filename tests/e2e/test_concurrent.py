@@ -230,9 +230,18 @@ class ConcurrentTest(unittest.TestCase):
         self.mode("never")
         report, ran = self.explain("--max-probes", "45", status=4)
         self.assertEqual(report["verdict"]["kind"], "not-reproduced")
-        self.assertEqual(report["cost"]["probes"], 45)
+        self.check_cost(report, 45)
         self.assertIn("beside the other workers", ran.words)
         self.no_process_left()
+
+    def check_cost(self, report, probes):
+        """Each probe of both searches once, and at least the time that they took one after the other."""
+        seconds = [one["seconds"] for session in ("1", "2")
+                   for one in json.loads(self.program("sessions", "export", session).stdout)["observations"]
+                   if one["source"] == 1 and (session == "2" or not one["runner"].startswith("side by side"))]
+        self.assertEqual((report["cost"]["probes"], len(seconds)), (probes, probes))
+        self.assertAlmostEqual(report["cost"]["test_seconds"], sum(seconds), 3)
+        self.assertGreaterEqual(report["cost"]["wall_seconds"], 0.99 * sum(seconds))
 
     def test_a_limit_where_a_turn_ends(self):
         self.mode("never")
@@ -253,6 +262,7 @@ class ConcurrentTest(unittest.TestCase):
                  if one["runner"].startswith("side by side")]
         self.assertGreater(len(given), 0)
         self.assertEqual({tuple(one["ran"]) for one in given}, {(0, 1)})
+        self.check_cost(report, report["cost"]["probes"])
 
     def given(self):
         """When the runs were made that the search side by side gave to the other one."""
