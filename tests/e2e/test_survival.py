@@ -198,16 +198,16 @@ class ChangedProjectTest(SurvivalProject):
         ran = self.run_program("--run-id", "7", "--max-probes", "3", *LONG)
         self.assertIn(ran.returncode, UNFINISHED, ran.stderr)
 
-    def asks_for_force(self, *said):
-        ran = self.run_program("resume", "1", "--max-probes", "1", incarnation=1)
+    def asks_for_force(self, *said, session="1"):
+        ran = self.run_program("resume", session, "--max-probes", "1", incarnation=1)
         self.assertEqual(ran.returncode, 5, ran.stderr)
         for text in ("--force", *said):
             self.assertIn(text, ran.stderr)
-        forced = self.run_program("resume", "1", "--max-probes", "1", "--force", "--json", "report.json", incarnation=2)
+        forced = self.run_program("resume", session, "--max-probes", "1", "--force", "--json", "report.json", incarnation=2)
         self.assertIn(forced.returncode, UNFINISHED, forced.stderr)
         warnings = json.loads((self.folder / "report.json").read_text())["warnings"]
         self.assertTrue(any("change" in warning for warning in warnings), warnings)
-        again = self.run_program("resume", "1", "--max-probes", "1", incarnation=3)
+        again = self.run_program("resume", session, "--max-probes", "1", incarnation=3)
         self.assertIn(again.returncode, UNFINISHED, "asked once, not for ever: " + again.stderr)
 
     def test_configuration(self):
@@ -224,6 +224,18 @@ class ChangedProjectTest(SurvivalProject):
         subprocess.run("git init -q && git -c user.name=n -c user.email=n@example.org commit -q --allow-empty -m one",
                        shell=True, cwd=self.folder, check=True)
         self.asks_for_force("git revision")
+
+    def test_changes_of_a_tree_that_was_changed_before(self):
+        names = self.folder / "names"
+        subprocess.run("git init -q && git add names && git -c user.name=n -c user.email=n@example.org commit -q -m one",
+                       shell=True, cwd=self.folder, check=True)
+        names.write_text(names.read_text() + "# changed\n")
+        ran = self.run_program("--run-id", "7", "--max-probes", "3", *LONG)
+        self.assertIn(ran.returncode, UNFINISHED, ran.stderr)
+        ran = self.run_program("resume", "2", "--max-probes", "1")
+        self.assertIn(ran.returncode, UNFINISHED, "nothing has changed since: " + ran.stderr)
+        names.write_text(names.read_text() + "# changed again\n")
+        self.asks_for_force("git revision", session="2")
 
     def test_a_resume_that_fails_keeps_the_report(self):
         before = self.run_program("report", "1", "--json", "-", "-q")
