@@ -336,12 +336,13 @@ SearchEnd run_search(Bisection& bisection, const std::optional<Turn>& turn) {
     view.clear();
     const auto warning =
         sentence + ". From there on one probe ran at a time, and those that ran beside others do not count";
-    std::fprintf(stderr, "warning: %s\n", warning.c_str());
+    if (!options.common.quiet) std::fprintf(stderr, "warning: %s\n", warning.c_str());
     report.warnings.push_back(warning);
     return fresh;
   };
   settings.slots_may_fail = options.launcher.has_value();
   hooks.lost = [&](std::size_t slot, const std::string& reason, double rest_seconds) {
+    if (options.common.quiet) return;
     view.clear();
     std::fprintf(stderr, "warning: slot %zu (%s): %s; it is tried again in %s\n", slot,
                  bisection.runner_names[slot].c_str(), reason.c_str(), format_seconds(rest_seconds).c_str());

@@ -98,6 +98,7 @@ class ParallelTest(SurvivalProject):
         with contextlib.closing(sqlite3.connect(self.folder / ".flakebisect" / "sessions.sqlite")) as file:
             file.execute("UPDATE observation SET beside = 3")
             file.commit()
+            file.execute("VACUUM INTO ?", (str(self.folder / "copy.sqlite"),))
         words = ("resume", "1", "--jobs", "1", "--confidence", "0.95", "--max-probes", "40", "--json", "report.json")
         ran = self.run_program(*words, incarnation=2)
         self.assertIn(ran.returncode, (3, 4), ran.stdout)
@@ -106,6 +107,12 @@ class ParallelTest(SurvivalProject):
         self.assertIn(verdict["kind"], ("inconclusive", "not-reproduced"))
         self.assertFalse(verdict["confirmed"])
         self.assertTrue(self.export()["one_at_a_time"])
+        # Quiet, only the report tells why evidence was thrown away.
+        ran = self.run_program(*words, "-q", "--session", "copy.sqlite", incarnation=3)
+        self.assertIn(ran.returncode, (3, 4), ran.stdout)
+        self.assertNotIn("warning", ran.stderr)
+        warnings = json.loads((self.folder / "report.json").read_text())["warnings"]
+        self.assertTrue(any("disturb each other" in warning for warning in warnings), warnings)
 
 
 if __name__ == "__main__":
