@@ -195,13 +195,18 @@ struct SessionStore::State {
     failure.exec();
   }
 
-  void migrate() {
-    const int application = database.execAndGet("PRAGMA application_id").getInt();
+  /// Throws where the file is not ours; to be asked before anything in it is changed.
+  void check_owner() {
+    // In this order: another process may be about to make the file, tables and id at once.
     const int tables = database.execAndGet("SELECT count(*) FROM sqlite_master").getInt();
+    const int application = database.execAndGet("PRAGMA application_id").getInt();
     if (tables != 0 && application != application_id) {
       throw SessionError("the session file " + path +
                          " is the SQLite file of another program; name another with --session FILE");
     }
+  }
+
+  void migrate() {
     SQLite::Transaction transaction(database, SQLite::TransactionBehavior::IMMEDIATE);
     const int found = database.execAndGet("PRAGMA user_version").getInt();
     if (found > schema_version) {
@@ -230,6 +235,7 @@ SessionStore::SessionStore(const std::string& path) {
   }
   try {
     state_ = std::make_unique<State>(path);
+    state_->check_owner();
     state_->database.exec("PRAGMA journal_mode = WAL");
     state_->database.exec("PRAGMA synchronous = FULL");
     state_->database.exec("PRAGMA foreign_keys = ON");

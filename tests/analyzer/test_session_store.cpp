@@ -5,6 +5,7 @@
 #include <catch2/catch.hpp>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 
 #include "analyzer/index_list.h"
 #include "analyzer/session_store.h"
@@ -174,7 +175,13 @@ TEST_CASE("files that are no session file of ours are refused with advice") {
     SQLite::Database database(foreign, SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE);
     database.exec("CREATE TABLE precious (x)");
   }
+  const auto bytes = [](const std::string& file) {
+    std::ifstream stream(file, std::ios::binary);
+    return std::string(std::istreambuf_iterator<char>(stream), {});
+  };
+  const auto before = bytes(foreign);
   CHECK_THROWS_WITH(SessionStore(foreign), Contains("another program"));
+  CHECK(bytes(foreign) == before);
   const auto newer = (folder.path / "newer.sqlite").string();
   { SessionStore store(newer); }
   {
