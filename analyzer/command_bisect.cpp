@@ -22,6 +22,7 @@
 #include "analyzer/other_workers.h"
 #include "analyzer/report_formats.h"
 #include "analyzer/runner_plan.h"
+#include "analyzer/search.h"
 #include "analyzer/session_file.h"
 #include "analyzer/sha256.h"
 #include "analyzer/side_by_side.h"
@@ -130,12 +131,12 @@ void offer_side_by_side(Bisection& bisection, const RunnerPlan& plan, const Disc
       SessionInfo own = *info;
       own.problem = case_to_json(*facts);
       beside->facts = std::move(*facts);
-      beside->session = store.create(own);
+      beside->session = store.create(own, first_evidence(*beside));
     }
     beside->options = first.options;
     beside->instances = plan.instances;
     beside->runners.push_back(side_by_side_runner(plan, beside->facts));
-    beside->runner_names.push_back("side by side " + plan.name(0));
+    beside->runner_names.push_back(std::string(side_by_side_mark) + plan.name(0));
     beside->environment = first.environment;
     beside->store = first.store;
     beside->began = first.began;
@@ -157,6 +158,7 @@ void take_part(Bisection& bisection, const std::shared_ptr<SharedRuns>& shared,
   const auto& victim = bisection.facts.victim;
   shared->begin(victim);
   bisection.shared = shared;
+  bisection.one_at_a_time = shared->one_at_a_time();
   for (const auto& id : shared->behind(victim)) {
     const auto& known = discovered.tests;
     if (known && std::find(known->begin(), known->end(), id) != known->end()) bisection.after.push_back(id);
@@ -232,10 +234,12 @@ int bisect_victim(const Arguments& args, const std::shared_ptr<SharedRuns>& shar
   info.options = bisect_options_to_json(options);
   info.problem = case_to_json(bisection.facts);
   info.context = make_context(bisection.environment, plan, discovered).dump();
-  bisection.session = store.create(info);
+  take_part(bisection, shared, discovered);
+  info.one_at_a_time = bisection.one_at_a_time;
+  bisection.earlier = first_evidence(bisection);
+  bisection.session = store.create(info, bisection.earlier);
   bisection.store = &store;
   offer_side_by_side(bisection, plan, discovered);
-  take_part(bisection, shared, discovered);
   return run_bisection(bisection);
 }
 
@@ -288,9 +292,8 @@ std::vector<std::string> differences(const json& then, const json& now) {
   return changed;
 }
 
-}  // namespace
-
-int command_resume(const Arguments& args) {
+/// `compare`: what has changed since the session was last worked on needs --force.
+int resume_session(const Arguments& args, bool compare) {
   const auto description = resume_options();
   po::options_description all;
   all.add(description);
@@ -375,7 +378,8 @@ int command_resume(const Arguments& args) {
   }
   bisection.environment = read_environment(common.directory);
   const auto context = make_context(bisection.environment, plan, discovered);
-  const auto changed = differences(json::parse(info->context), context);
+  const auto changed =
+      compare ? differences(json::parse(info->context), context) : std::vector<std::string>();
   if (!changed.empty()) {
     std::string what;
     for (const auto& difference : changed) what += (what.empty() ? "" : ", ") + difference;
@@ -396,6 +400,16 @@ int command_resume(const Arguments& args) {
   bisection.one_at_a_time = info->one_at_a_time;
   offer_side_by_side(bisection, plan, discovered);
   return run_bisection(bisection);
+}
+
+}  // namespace
+
+int command_resume(const Arguments& args) {
+  return resume_session(args, true);
+}
+
+int resume_in_campaign(const Arguments& args) {
+  return resume_session(args, false);
 }
 
 }  // namespace flakebisect::analyzer

@@ -48,7 +48,7 @@ struct LoopSettings {
   bool hang_is_failure = false;          ///< as ProbeRequest has it
   TimeLimits limits;                     ///< none unless set
   std::optional<double> budget_seconds;  ///< wall clock
-  std::uint64_t max_probes = 0;          ///< 0: no limit
+  std::optional<std::uint64_t> max_probes;
   std::uint64_t give_up_after_voids =
       12;  ///< this many void probes in a row and nothing else: the tests cannot be run
   /// Interference between probes was found before: only one at a time.

@@ -196,6 +196,24 @@ double reserve_seconds(double budget) {
   return std::min({5.0, std::max(0.8, 0.1 * budget), 0.5 * budget});
 }
 
+std::vector<StoredObservation> first_evidence(const Bisection& bisection) {
+  std::vector<StoredObservation> evidence;
+  const auto& side_by_side = bisection.facts.side_by_side;
+  if (!bisection.options.no_history || side_by_side) {
+    for (const auto& observation : bisection.facts.history) {
+      StoredObservation stored;
+      stored.observation = observation;
+      stored.asked = observation.ran;
+      stored.made_at = now_seconds();
+      stored.runner = side_by_side ? fmt::format("session {}", side_by_side->first_session) : "repository";
+      stored.version = FLAKEBISECT_VERSION;
+      evidence.push_back(std::move(stored));
+    }
+  }
+  for (auto& stored : shared_observations(bisection)) evidence.push_back(std::move(stored));
+  return evidence;
+}
+
 SearchEnd run_search(Bisection& bisection, const std::optional<Turn>& turn) {
   SearchEnd ended;
   const auto& facts = bisection.facts;
@@ -237,30 +255,15 @@ SearchEnd run_search(Bisection& bisection, const std::optional<Turn>& turn) {
     thin(report.evolution);
   };
   if (bisection.earlier.empty()) {
-    if (!options.no_history || side_by_side) {
-      for (const auto& observation : facts.history) {
-        StoredObservation stored;
-        stored.observation = observation;
-        stored.asked = observation.ran;
-        stored.made_at = now_seconds();
-        stored.runner =
-            side_by_side ? fmt::format("session {}", facts.side_by_side->first_session) : "repository";
-        stored.version = FLAKEBISECT_VERSION;
-        bisection.store->add(bisection.session, stored);
-        engine.observe(observation);
-      }
-    }
-    for (const auto& stored : shared_observations(bisection)) {
-      bisection.store->add(bisection.session, stored);
-      engine.observe(stored.observation);
-    }
-  } else {
-    for (const auto& stored : bisection.earlier) {
-      gather(gathered, stored);
-      if (bisection.one_at_a_time && stored.beside != 0) continue;
-      engine.observe(stored.observation);
-      guard.observe(stored.observation, stored.beside);
-    }
+    // A session is created with what is known; one of an earlier version may have been killed before that.
+    bisection.earlier = first_evidence(bisection);
+    bisection.store->add(bisection.session, bisection.earlier);
+  }
+  for (const auto& stored : bisection.earlier) {
+    gather(gathered, stored);
+    if (bisection.one_at_a_time && stored.beside != 0) continue;
+    engine.observe(stored.observation);
+    guard.observe(stored.observation, stored.beside);
   }
   step();
   if (!options.common.quiet && !std::exchange(bisection.introduced, true)) {
@@ -285,7 +288,8 @@ SearchEnd run_search(Bisection& bisection, const std::optional<Turn>& turn) {
     settings.budget_seconds =
         std::max(0.0, *options.budget_seconds - gone.count() - reserve_seconds(*options.budget_seconds));
   }
-  settings.max_probes = options.max_probes;
+  settings.max_probes = bisection.probes_left;
+  if (!settings.max_probes && options.max_probes != 0) settings.max_probes = options.max_probes;
   settings.limits = side_by_side ? side_by_side_limits(facts, options.test_timeout_seconds)
                                  : time_limits(facts, options.test_timeout_seconds);
   if (turn && side_by_side && gathered.failures == 0) settings.full_first = turn->probes;
@@ -326,17 +330,19 @@ SearchEnd run_search(Bisection& bisection, const std::optional<Turn>& turn) {
   hooks.interference = [&](const std::string& sentence) {
     bisection.store->set_one_at_a_time(bisection.session);
     bisection.one_at_a_time = true;
+    if (bisection.shared) bisection.shared->disturbed();
     Engine fresh(make_problem(bisection), make_engine_options(bisection, gathered.probes));
     for (const auto& observation : evidence_of(bisection)) fresh.observe(observation);
     view.clear();
     const auto warning =
         sentence + ". From there on one probe ran at a time, and those that ran beside others do not count";
-    std::fprintf(stderr, "warning: %s\n", warning.c_str());
+    if (!options.common.quiet) std::fprintf(stderr, "warning: %s\n", warning.c_str());
     report.warnings.push_back(warning);
     return fresh;
   };
   settings.slots_may_fail = options.launcher.has_value();
   hooks.lost = [&](std::size_t slot, const std::string& reason, double rest_seconds) {
+    if (options.common.quiet) return;
     view.clear();
     std::fprintf(stderr, "warning: slot %zu (%s): %s; it is tried again in %s\n", slot,
                  bisection.runner_names[slot].c_str(), reason.c_str(), format_seconds(rest_seconds).c_str());
@@ -368,7 +374,7 @@ SearchEnd run_search(Bisection& bisection, const std::optional<Turn>& turn) {
   } catch (...) {
     view.clear();
     try {
-      bisection.store->finish(bisection.session, "failed", "");
+      bisection.store->set_state(bisection.session, "failed");
     } catch (const SessionError&) {
       // The session file itself may be what failed; what went wrong first is what is told.
     }

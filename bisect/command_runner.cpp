@@ -293,6 +293,8 @@ ProbeResult CommandRunner::Impl::run(const ProbeRequest& request, const CommandT
     judge_exit(reader, request, result);
   }
   result.victim_started = reader.victim_started();
+  result.victim_start_time = reader.victim_start_time();
+  result.victim_stop_time = reader.victim_stop_time();
   for (auto& test : reader.after()) result.after.push_back(judge_after(std::move(test)));
   if (reader.spoke_subunit() || result.end == VictimEnd::void_probe) result.ran = reader.take_ran();
   return result;

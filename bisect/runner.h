@@ -56,8 +56,9 @@ enum class VictimEnd : std::uint8_t { pass, fail, void_probe };
 
 struct TestRun {
   std::string id;
-  std::string status;             ///< subunit's word: success, fail, skip, xfail, uxsuccess, inprogress
-  std::optional<double> seconds;  ///< from the stream's timestamps
+  std::string status;                  ///< subunit's word: success, fail, skip, xfail, uxsuccess, inprogress
+  std::optional<double> seconds;       ///< from the stream's timestamps
+  std::optional<double> start_time{};  ///< likewise, seconds since 1970
 };
 
 /// A test that ran behind the victim.
@@ -74,6 +75,8 @@ struct ProbeResult {
   std::vector<TestRun> ran;     ///< what ran before the victim in the order it ran, read from the results
   bool victim_started = false;  ///< also where its result did not come any more
   std::optional<double> victim_seconds;
+  /// Seconds since 1970, from the stream's timestamps.
+  std::optional<double> victim_start_time, victim_stop_time;
   std::vector<AfterRun> after;       ///< of ProbeRequest::after those that started, in the order they ran
   std::string traceback;             ///< the victim's failure details as text; empty where it passed
   double wall_seconds = 0;           ///< from start to the victim's result

@@ -139,6 +139,24 @@ TEST_CASE("what really ran is the evidence, without repeats and strangers") {
   CHECK(loop.status.probes == 1);
 }
 
+TEST_CASE("the limit on probes goes before the end of a turn, and may be none") {
+  const std::uint64_t limit = GENERATE(0U, 2U);
+  auto engine = engine_of(3);
+  const auto runners = slots(1, [](const ProbeRequest&, const std::atomic<bool>&) {
+    ProbeResult result;
+    result.end = VictimEnd::pass;
+    return result;
+  });
+  auto settings = settings_of(3);
+  settings.max_probes = limit;
+  auto hooks = hooks_of();
+  hooks.give_way = [](const LoopStatus& status) { return status.probes >= 2; };
+  const std::atomic<int> stop{0};
+  const auto loop = run_probe_loop(engine, runners, settings, hooks, stop);
+  CHECK(loop.end == LoopEnd::max_probes);
+  CHECK(loop.status.probes == limit);
+}
+
 TEST_CASE("a stop or the end of the budget cancels the probe that runs and does not count it") {
   const bool by_signal = GENERATE(true, false);
   auto engine = engine_of(3);
@@ -246,6 +264,37 @@ TEST_CASE(
   CHECK(loop.end == LoopEnd::finished);
   CHECK(engine.verdict().kind == Kind::polluter);
   CHECK(engine.verdict().tests == std::vector<TestIndex>{7});
+}
+
+TEST_CASE("with one slot, evidence of an earlier life's probes among others is checked alone, too") {
+  auto engine = engine_of(20);
+  InterferenceGuard guard;
+  Observation failing;
+  for (TestIndex i = 0; i < 20; ++i) failing.ran.push_back(i);
+  for (int i = 0; i < 20; ++i) {
+    if (i == 10) failing.ran.clear();
+    failing.outcome = Outcome::fail;
+    engine.observe(failing);
+    guard.observe(failing, 3);
+  }
+  const auto runners = slots(1, [](const ProbeRequest&, const std::atomic<bool>&) {
+    ProbeResult result;
+    result.end = VictimEnd::pass;
+    return result;
+  });
+  std::string found;
+  auto hooks = hooks_of();
+  hooks.interference = [&](const std::string& sentence) {
+    found = sentence;
+    return engine_of(20);
+  };
+  auto settings = settings_of(20);
+  settings.max_probes = 30;
+  const std::atomic<int> stop{0};
+  const auto loop = run_probe_loop(engine, runners, settings, hooks, stop, guard);
+  CHECK_THAT(found, Catch::Contains("disturb each other"));
+  CHECK(loop.status.probes > 0);
+  CHECK((engine.verdict().kind == Kind::inconclusive || engine.verdict().kind == Kind::not_reproduced));
 }
 
 TEST_CASE("odd results among others are compared with the same list alone") {
