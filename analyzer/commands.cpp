@@ -12,6 +12,7 @@
 #include "analyzer/command_line.h"
 #include "analyzer/command_simulate.h"
 #include "analyzer/exit_status.h"
+#include "analyzer/pattern.h"
 #include "analyzer/session_store.h"
 #include "analyzer/stop_signals.h"
 #include "bisect/runner.h"
@@ -116,6 +117,8 @@ int run_program(Arguments args) {
   try {
     status = dispatch(std::move(args));
   } catch (const UsageError& error) {
+    status = fail(exit_usage, error.what());
+  } catch (const BadPattern& error) {
     status = fail(exit_usage, error.what());
   } catch (const repo_reader::InputError& error) {
     status = fail(exit_bad_input, error.what());

@@ -172,6 +172,27 @@ class CannotRunTest(ErrorCase):
         self.fails(6, ["--run-id", "7", "--server", "/no/such/server"], "/no/such/server")
 
 
+class MatchTest(ErrorCase):
+    def explain(self, message, match, *said, status):
+        """Fails with a long message everywhere, and is asked to explain what matches."""
+        text = f"Traceback (most recent call last):\n  File \"/src/tests/test_b.py\", line 7, in test_victim\n{message}\n"
+        self.repository({"7": stored_run(TESTS + [VICTIM]).replace(
+            f"success: {VICTIM}\n", f"failure: {VICTIM} [\n{text}]\n")})
+        names = self.folder / "names"
+        names.write_text(names.read_text() + f"TRACEBACK = {text!r}\n")
+        ran = self.run_program("--run-id", "7", "--match", match)
+        self.assertEqual(ran.returncode, status, ran.stderr[-2000:])
+        for words in said:
+            self.assertIn(words, ran.stdout + ran.stderr)
+
+    def test_long_line(self):
+        self.explain("AssertionError: " + "a" * 40000 + "b", "AssertionError.*b", POLLUTER, status=0)
+        self.explain("AssertionError: " + "a" * 40000 + "b", r"(?:\w|:| )*b\s*$", POLLUTER, status=0)
+
+    def test_pattern_that_takes_too_long(self):
+        self.explain("AssertionError: " + "a" * 400, "(a*)*(a*)*(a*)*Z", "(a*)*(a*)*(a*)*Z", "simpler", status=2)
+
+
 class OutputTest(ErrorCase):
     def full(self, words, **streams):
         with open("/dev/full", "w") as full:
