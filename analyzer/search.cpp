@@ -83,8 +83,9 @@ class Classifier {
     }
     const auto signature = match_.signature(result.traceback);
     classified.signature = signature_text(signature);
-    classified.outcome =
-        match_.same(result.traceback, signature).value_or(true) ? Outcome::fail : Outcome::other_failure;
+    classified.by_status_alone = result.by_exit_status && match_.cannot_be_told_apart(signature);
+    const bool same = classified.by_status_alone || match_.same(result.traceback, signature).value_or(true);
+    classified.outcome = same ? Outcome::fail : Outcome::other_failure;
     return classified;
   }
 
@@ -290,8 +291,13 @@ SearchEnd run_search(Bisection& bisection, const std::optional<Turn>& turn) {
                                  : time_limits(facts, options.test_timeout_seconds);
   if (turn && side_by_side && gathered.failures == 0) settings.full_first = turn->probes;
 
+  const auto warn = [&](const std::string& warning) {
+    std::fprintf(stderr, "warning: %s\n", warning.c_str());
+    report.warnings.push_back(warning);
+  };
   LoopHooks hooks;
   hooks.classify = classify;
+  bool said_by_status = false;
   hooks.record = [&](const ProbeFacts& facts_of_probe, const bisect::Observation& observation) {
     const auto& probe = facts_of_probe.probe;
     const auto& result = facts_of_probe.result;
@@ -310,6 +316,13 @@ SearchEnd run_search(Bisection& bisection, const std::optional<Turn>& turn) {
     stored.version = FLAKEBISECT_VERSION;
     bisection.store->add(bisection.session, stored);
     gather(gathered, stored);
+    if (classified.by_status_alone && !std::exchange(said_by_status, true)) {
+      view.clear();
+      warn(
+          "the command's output is no subunit and names no line that failed, so its exit status speaks: "
+          "every failure of it counts as the one to explain; to tell failures apart, let it print them and "
+          "name the one with --match");
+    }
     if (bisection.shared) bisection.shared->add(facts.victim, result, facts_of_probe.beside);
     if (options.common.verbose) {
       view.clear();
@@ -331,8 +344,7 @@ SearchEnd run_search(Bisection& bisection, const std::optional<Turn>& turn) {
     view.clear();
     const auto warning =
         sentence + ". From there on one probe ran at a time, and those that ran beside others do not count";
-    std::fprintf(stderr, "warning: %s\n", warning.c_str());
-    report.warnings.push_back(warning);
+    warn(warning);
     return fresh;
   };
   settings.slots_may_fail = options.launcher.has_value();

@@ -350,6 +350,7 @@ void CommandRunner::Impl::judge_plain_exit(const ProbeRequest& request, ProbeRes
     result.void_reason = "the command said so (exit status 125)";
     return;
   }
+  result.by_exit_status = true;
   result.end = status == 0 ? VictimEnd::pass : VictimEnd::fail;
   if (status != 0)
     result.traceback = result.output_tail.empty() ? how_it_ended(result.wait_status) : result.output_tail;

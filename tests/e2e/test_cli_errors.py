@@ -11,7 +11,7 @@ import sys
 import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from small_project import BEHIND, POLLUTER, PROGRAM, TESTS, VICTIM, SmallProject, stored_run  # noqa: E402
+from small_project import BEHIND, POLLUTER, PROGRAM, TESTS, TRACEBACK, VICTIM, SmallProject, stored_run  # noqa: E402
 
 
 
@@ -218,6 +218,39 @@ class OutputTest(ErrorCase):
 
     def test_report_file_in_no_folder(self):
         self.fails(1, ["--run-id", "7", "--markdown", "no-such-folder/report.md"], "no-such-folder/report.md")
+
+
+class ExitStatusTest(ErrorCase):
+    def explain(self, *words):
+        ran = self.run_program("--run-id", "7", "--json", "report.json", *words)
+        self.assertTrue((self.folder / "report.json").exists(), ran.stderr)
+        return ran, json.loads((self.folder / "report.json").read_text())
+
+    def test_stored_failure_and_a_silent_command(self):
+        ran, report = self.explain("--command", f"! grep -q -x {shlex.quote(POLLUTER)} $IDFILE")
+        self.assertEqual(ran.returncode, 0, ran.stderr)
+        self.assertEqual((report["verdict"]["kind"], report["verdict"]["tests"]), ("polluter", [POLLUTER]))
+        self.assertEqual(report["other_failures"], [])
+        self.assertEqual(len([text for text in report["warnings"] if "exit status" in text]), 1)
+        self.assertEqual(ran.stderr.count("its exit status speaks"), 1)
+
+    def test_match_tells_failures_apart(self):
+        command = f"if grep -q -x {shlex.quote(POLLUTER)} $IDFILE; then echo currency; exit 1; fi"
+        ran, report = self.explain("--command", command, "--match", "currency|CHF")
+        self.assertEqual((ran.returncode, report["verdict"]["tests"]), (0, [POLLUTER]), ran.stderr)
+        self.assertNotIn("its exit status speaks", ran.stderr)
+        ran, report = self.explain("--command", command, "--match", "CHF", "--max-probes", "20")
+        self.assertEqual((ran.returncode, report["verdict"]["kind"]), (4, "not-reproduced"), ran.stderr)
+        self.assertEqual([one["signature"] for one in report["other_failures"]], ["failure: currency"])
+
+    def test_traceback_of_another_line_is_another_failure(self):
+        text = TRACEBACK.replace("shop.currency", "shop.name")
+        (self.folder / "text").write_text(text)
+        ran, report = self.explain("--command", "cat text; exit 1 # $IDFILE", "--max-probes", "20")
+        self.assertEqual((ran.returncode, report["verdict"]["kind"]), (4, "not-reproduced"), ran.stderr)
+        (self.folder / "text").write_text(TRACEBACK)
+        ran, report = self.explain("--command", "cat text; exit 1 # $IDFILE")
+        self.assertEqual((ran.returncode, report["verdict"]["kind"]), (0, "self"), ran.stderr)
 
 
 class BudgetTest(ErrorCase):
