@@ -45,6 +45,7 @@ struct BisectOptions {
   std::uint64_t seed = 1;
   std::optional<std::string> session;  ///< SQLite file
   std::vector<ReportRequest> reports;
+  bool stdout_taken = false;  ///< a campaign's summary goes there: the report's words go to standard error
 };
 
 /// Parses the words behind the command. Throws UsageError. `help` becomes true where --help was asked for.

@@ -51,7 +51,7 @@ int conclude(Bisection& bisection, SearchEnd& end, std::optional<std::int64_t> o
     if (request.format == "html") html_file = request.file;
   }
   append_job_summary(end.report, html_file);
-  write_reports(end.report, options.reports, options.common);
+  write_reports(end.report, options.reports, options.common, options.stdout_taken);
   if (not_kept) throw *not_kept;
   if (end.status != exit_ok)
     std::fprintf(stderr, "to go on: flakebisect resume --session %s %lld\n", bisection.store->path().c_str(),

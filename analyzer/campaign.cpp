@@ -197,7 +197,10 @@ class Campaign {
       const auto& victim = outcome.victim;
       shared_->expect(victim.run_id, victim.worker, victim.id, victim.position);
     }
-    const auto bisect = [this](const Arguments& words) { return bisect_in_campaign(words, shared_); };
+    const bool taken = std::any_of(options_.reports.begin(), options_.reports.end(),
+                                   [](const ReportRequest& request) { return request.file == "-"; });
+    const auto bisect = [&](const Arguments& words) { return bisect_in_campaign(words, shared_, taken); };
+    const auto resume = [&](const Arguments& words) { return resume_in_campaign(words, taken); };
     for (std::size_t i = 0; i < outcomes_.size(); ++i) {
       auto& outcome = outcomes_[i];
       std::fprintf(stderr, "--- victim %zu of %zu: %s\n", i + 1, outcomes_.size(), outcome.victim.id.c_str());
@@ -214,7 +217,7 @@ class Campaign {
                          options_.common.directory};
       if (options_.common.quiet) words.emplace_back("-q");
       tried_.insert(*next);
-      if (!step(*next, words, command_resume, left())) break;
+      if (!step(*next, words, resume, left())) break;
     }
     return finish();
   }

@@ -163,24 +163,34 @@ void take_part(Bisection& bisection, const std::shared_ptr<SharedRuns>& shared,
   }
 }
 
-int bisect_victim(const Arguments& args, const std::shared_ptr<SharedRuns>& shared);
+int bisect_victim(const Arguments& args, const std::shared_ptr<SharedRuns>& shared, bool stdout_taken);
+int resume_session(const Arguments& args, bool stdout_taken);
 
 }  // namespace
 
 int command_bisect(const Arguments& args) {
-  return bisect_victim(args, nullptr);
+  return bisect_victim(args, nullptr, false);
 }
 
-int bisect_in_campaign(const Arguments& args, const std::shared_ptr<SharedRuns>& shared) {
-  return bisect_victim(args, shared);
+int bisect_in_campaign(const Arguments& args, const std::shared_ptr<SharedRuns>& shared, bool stdout_taken) {
+  return bisect_victim(args, shared, stdout_taken);
+}
+
+int command_resume(const Arguments& args) {
+  return resume_session(args, false);
+}
+
+int resume_in_campaign(const Arguments& args, bool stdout_taken) {
+  return resume_session(args, stdout_taken);
 }
 
 namespace {
 
-int bisect_victim(const Arguments& args, const std::shared_ptr<SharedRuns>& shared) {
+int bisect_victim(const Arguments& args, const std::shared_ptr<SharedRuns>& shared, bool stdout_taken) {
   bool help = false;
   Bisection bisection;
   bisection.options = parse_bisect_options(args, help);
+  bisection.options.stdout_taken = stdout_taken;
   if (help) {
     std::fputs(bisect_help().c_str(), stdout);
     return exit_ok;
@@ -288,9 +298,7 @@ std::vector<std::string> differences(const json& then, const json& now) {
   return changed;
 }
 
-}  // namespace
-
-int command_resume(const Arguments& args) {
+int resume_session(const Arguments& args, bool stdout_taken) {
   const auto description = resume_options();
   po::options_description all;
   all.add(description);
@@ -345,6 +353,7 @@ int command_resume(const Arguments& args) {
 
   auto& options = bisection.options;
   options = bisect_options_from_json(info->options);
+  options.stdout_taken = stdout_taken;
   common.repo = options.common.repo;
   common.directory = info->directory;
   options.common = common;
@@ -397,5 +406,7 @@ int command_resume(const Arguments& args) {
   offer_side_by_side(bisection, plan, discovered);
   return run_bisection(bisection);
 }
+
+}  // namespace
 
 }  // namespace flakebisect::analyzer

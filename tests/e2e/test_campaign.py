@@ -48,6 +48,15 @@ class CampaignTest(SmallProject):
         self.assertIn("Summary of 2 victims", ran.stdout)
         self.assertEqual(len(self.run_program("sessions").stdout.splitlines()), 2)
 
+    def test_summary_on_standard_output_is_alone_there(self):
+        for words in (["--all-failures"], ["--flaky", "-q"],
+                      # A second turn goes on with the sessions.
+                      ["--all-failures", "--budget", "200s", "--max-probes", "20", "--confidence", "0.9999"]):
+            with self.subTest(words=words):
+                ran = self.run_program(*words, "--json", "-")
+                self.check_both(json.loads(ran.stdout))
+                self.assertEqual("fails on its own" in ran.stderr, "-q" not in words, ran.stderr)
+
     def test_flaky_tests_of_the_repository(self):
         summary, _ = self.campaign("--flaky")
         self.check_both(summary)
