@@ -16,6 +16,7 @@
 #include "analyzer/forecast_words.h"
 #include "analyzer/preamble.h"
 #include "analyzer/report_words.h"
+#include "analyzer/session_file.h"
 #include "analyzer/side_by_side.h"
 #include "analyzer/status_view.h"
 #include "analyzer/stop_signals.h"
@@ -371,7 +372,7 @@ SearchEnd run_search(Bisection& bisection, const std::optional<Turn>& turn) {
   }
 
   const auto resume_advice = [&] {
-    return fmt::format("flakebisect resume --session {} {}", bisection.store->path(), bisection.session);
+    return resume_command(bisection.store->path(), std::to_string(bisection.session));
   };
   LoopResult& loop = ended.loop;
   CiSection section(stderr, "flakebisect: why does " + facts.victim + " fail?");

@@ -267,6 +267,28 @@ class BudgetTest(ErrorCase):
         self.assertEqual(json.loads((self.folder / "report.json").read_text())["verdict"]["kind"], "not-reproduced")
 
 
+class ResumeTest(ErrorCase):
+    UNDECIDED = ["--run-id", "7", "--confidence", "0.999999", "--max-probes", "2"]
+
+    def resume_command(self, ran):
+        """The command at the end of standard error; the report has it, too, if wrapped."""
+        self.assertIn(ran.returncode, (3, 4), ran.stderr)
+        command = ran.stderr.splitlines()[-1].removeprefix("to go on: ")
+        self.assertTrue(command.startswith("flakebisect resume"), ran.stderr)
+        self.assertIn(command, " ".join(ran.stdout.split()))
+        return command
+
+    def test_printed_command_can_be_pasted(self):
+        self.mode("self")
+        (self.folder / "my dir").symlink_to(".")
+        (self.folder / "sub").mkdir()
+        for words, cwd in ((["--session", "b p's.sqlite"], self.folder), (["-C", "../my dir"], self.folder / "sub")):
+            with self.subTest(words=words):
+                command = self.resume_command(self.run_program(*self.UNDECIDED, *words, cwd=cwd))
+                pasted = self.shell(command.replace("flakebisect", self.program_quoted(), 1) + " --confidence 0.95", cwd=cwd)
+                self.assertEqual(pasted.returncode, 0, pasted.stderr)
+
+
 class InterruptTest(ErrorCase):
     def interrupt(self, number):
         """Starts a search whose sixth run of the tests never ends, and sends the signal while that is running."""
