@@ -1,5 +1,6 @@
 #include "analyzer/bisect_options.h"
 
+#include <filesystem>
 #include <nlohmann/json.hpp>
 #include <sstream>
 
@@ -206,7 +207,9 @@ std::optional<T> from_nullable(const json& object, const char* name) {
 }  // namespace
 
 std::string bisect_options_to_json(const BisectOptions& options) {
-  return json{{"repo", nullable(options.common.repo)},
+  std::optional<std::string> repo;
+  if (options.common.repo) repo = std::filesystem::absolute(*options.common.repo).lexically_normal().string();
+  return json{{"repo", nullable(repo)},
               {"run_id", nullable(options.run_id)},
               {"worker", nullable(options.worker)},
               {"test", nullable(options.test)},

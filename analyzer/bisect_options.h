@@ -54,7 +54,8 @@ BisectOptions parse_bisect_options(const std::vector<std::string>& args, bool& h
 /// The text of `flakebisect bisect --help`.
 std::string bisect_help();
 
-/// The options that a resumed session needs, as JSON, and back.
+/// The options that a resumed session needs, as JSON, and back. The repository's path is made absolute: a
+/// session may be resumed from another directory.
 std::string bisect_options_to_json(const BisectOptions& options);
 BisectOptions bisect_options_from_json(const std::string& text);
 

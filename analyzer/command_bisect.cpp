@@ -354,7 +354,7 @@ int resume_session(const Arguments& args, bool stdout_taken) {
   auto& options = bisection.options;
   options = bisect_options_from_json(info->options);
   options.stdout_taken = stdout_taken;
-  common.repo = options.common.repo;
+  if (!common.repo) common.repo = options.common.repo;
   common.directory = info->directory;
   options.common = common;
   options.budget_seconds =

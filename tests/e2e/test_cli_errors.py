@@ -289,6 +289,21 @@ class ResumeTest(ErrorCase):
                 self.assertEqual(pasted.returncode, 0, pasted.stderr)
 
 
+    def test_relative_repository_from_another_directory(self):
+        self.mode("self")
+        (self.folder / ".testrepository").rename(self.folder / "stored")
+        ran = self.run_program(*self.UNDECIDED, "--repo", "stored")
+        self.assertIn(ran.returncode, (3, 4), ran.stderr)
+        session = ["resume", "--session", str(self.folder / ".flakebisect" / "sessions.sqlite")]
+        ran = self.run_program(*session, "--max-probes", "1", "--confidence", "0.999999", cwd="/")
+        self.assertIn(ran.returncode, (3, 4), ran.stderr)
+        # A repository that has moved since is named anew.
+        (self.folder / "stored").rename(self.folder / "moved")
+        self.assertEqual(self.run_program(*session, cwd="/").returncode, 5)
+        ran = self.run_program(*session, "--repo", str(self.folder / "moved"), "--confidence", "0.95", cwd="/")
+        self.assertEqual(ran.returncode, 0, ran.stderr)
+
+
 class InterruptTest(ErrorCase):
     def interrupt(self, number):
         """Starts a search whose sixth run of the tests never ends, and sends the signal while that is running."""
