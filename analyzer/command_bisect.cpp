@@ -45,10 +45,6 @@ Repository open_repository(const CommonOptions& common) {
   return common.repo ? Repository::open(*common.repo) : Repository::find(common.directory);
 }
 
-ConfigFamily family_of(const Repository& repository) {
-  return repository.path().filename() == ".stestr" ? ConfigFamily::stestr : ConfigFamily::testr;
-}
-
 std::string read_list(const std::string& file) {
   if (file == "-") return {std::istreambuf_iterator<char>(std::cin), {}};
   std::ifstream stream(file);
@@ -208,7 +204,7 @@ int bisect_victim(const Arguments& args, const std::shared_ptr<SharedRuns>& shar
     list = read_list(*options.load_list);
   } else {
     repository = open_repository(options.common);
-    family = family_of(*repository);
+    family = repository->family();
     victim = find_victim(*repository, options);
   }
   auto plan = plan_runners(options, family, stop);
@@ -375,7 +371,7 @@ int resume_session(const Arguments& args, bool stdout_taken) {
     if (values.count(format) != 0) options.reports.push_back({format, values[format].as<std::string>()});
   }
   check_directory(common.directory);
-  const auto family = info->run_id.empty() ? ConfigFamily::testr : family_of(open_repository(options.common));
+  const auto family = info->run_id.empty() ? ConfigFamily::testr : open_repository(options.common).family();
   auto plan = plan_runners(options, family, stop);
   const auto discovered = discover(plan, stop, listing_limit_seconds(options));
   if (bisection.facts.victim_status == "uxsuccess") {

@@ -34,6 +34,10 @@ std::optional<fs::path> repository_in(const fs::path& directory) {
   return std::nullopt;
 }
 
+fs::path without_last_slash(const fs::path& path) {
+  return path.has_filename() ? path : path.parent_path();
+}
+
 std::string run_count(const std::vector<RunId>& runs) {
   if (runs.empty()) return "it holds no run";
   if (runs.size() == 1) return fmt::format("it holds one run, {}", runs.front());
@@ -64,7 +68,8 @@ Repository Repository::find(const fs::path& directory) {
                   fs::absolute(directory).lexically_normal().string()));
 }
 
-Repository Repository::open(const fs::path& path) {
+Repository Repository::open(const fs::path& given) {
+  const fs::path path = without_last_slash(given.lexically_normal());
   std::error_code error;
   if (!fs::is_directory(path, error)) {
     throw InputError(
@@ -77,6 +82,11 @@ Repository Repository::open(const fs::path& path) {
     if (auto inside = repository_in(path)) return Repository(*std::move(inside));
   }
   return Repository(path);
+}
+
+ConfigFamily Repository::family() const {
+  const auto whole = without_last_slash(fs::absolute(path_).lexically_normal());
+  return whole.filename() == ".stestr" ? ConfigFamily::stestr : ConfigFamily::testr;
 }
 
 std::vector<RunId> Repository::run_ids() const {

@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "repo_reader/config.h"
 #include "repo_reader/stream_folder.h"
 #include "repo_reader/test_run.h"
 
@@ -34,6 +35,9 @@ class Repository {
   static Repository open(const std::filesystem::path& path);
 
   const std::filesystem::path& path() const { return path_; }
+
+  /// Whose repository it is: stestr's where the directory is named .stestr, else testr's.
+  ConfigFamily family() const;
 
   /// Stored runs in ascending order. Throws InputError (unreadable).
   std::vector<RunId> run_ids() const;
