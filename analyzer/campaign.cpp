@@ -70,7 +70,9 @@ std::vector<CampaignVictim> failures_of_run(const Repository& repository, const 
     if (options.worker && *options.worker != worker.tag) continue;
     for (std::size_t i = 0; i < worker.tests.size(); ++i) {
       const auto& test = worker.tests[i];
-      if (!test.runnable || !test.failed() || !seen.insert(test.id).second) continue;
+      if (!test.runnable || !test.failed(repository.unexpected_success_fails()) ||
+          !seen.insert(test.id).second)
+        continue;
       victims.push_back({std::to_string(id), worker.tag, test.id, 1, list_seconds(worker, i), i});
     }
   }

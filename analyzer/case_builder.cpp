@@ -49,14 +49,15 @@ std::string worker_name(const WorkerRun& worker) {
   return name;
 }
 
-bool failed(const ExecutedTest& test) {
-  return test.runnable && test.failed();
+/// `unexpected_success`: one counts as a failure.
+bool failed(const ExecutedTest& test, bool unexpected_success) {
+  return test.runnable && test.failed(unexpected_success);
 }
 
-std::vector<std::string> failed_ids(const WorkerRun& worker) {
+std::vector<std::string> failed_ids(const WorkerRun& worker, bool unexpected_success) {
   std::vector<std::string> ids;
   for (const auto& test : worker.tests) {
-    if (failed(test)) ids.push_back(test.id);
+    if (failed(test, unexpected_success)) ids.push_back(test.id);
   }
   return ids;
 }
@@ -69,12 +70,13 @@ double median(std::vector<double> values) {
 }
 
 /// The execution of `id` in a worker's list that a search would explain: the first failed one, else the last.
-std::optional<std::size_t> execution_of(const WorkerRun& worker, const std::string& id) {
+std::optional<std::size_t> execution_of(const WorkerRun& worker, const std::string& id,
+                                        bool unexpected_success) {
   std::optional<std::size_t> found;
   for (std::size_t i = 0; i < worker.tests.size(); ++i) {
     if (worker.tests[i].id != id) continue;
     found = i;
-    if (failed(worker.tests[i])) break;
+    if (failed(worker.tests[i], unexpected_success)) break;
   }
   return found;
 }
@@ -204,7 +206,7 @@ class HistoryReader {
 
   void read_worker(RunId id, const WorkerRun& worker, bool as_evidence) {
     add_durations(worker);
-    const auto index = execution_of(worker, facts_.victim);
+    const auto index = execution_of(worker, facts_.victim, facts_.victim_status == "uxsuccess");
     if (!index) return;
     const Outcome outcome = outcome_of(id, worker.tests[*index]);
     if (outcome == Outcome::void_probe) return;
@@ -308,6 +310,7 @@ StoredVictim find_victim(const Repository& repository, const BisectOptions& opti
   }
 
   // The victim: the named test where it failed, else the failure that came first.
+  const bool unexpected_success = repository.unexpected_success_fails();
   const WorkerRun* chosen = nullptr;
   std::optional<std::size_t> index;
   bool ran = false;
@@ -316,7 +319,7 @@ StoredVictim find_victim(const Repository& repository, const BisectOptions& opti
       const auto& test = worker->tests[i];
       if (options.test && test.id != *options.test) continue;
       ran = true;
-      const bool counts = failed(test) || (options.test && test.runnable && test.status == Status::uxsuccess);
+      const bool counts = failed(test, unexpected_success || options.test.has_value());
       if (!counts) continue;
       const auto& best = chosen == nullptr ? test : chosen->tests[*index];
       if (chosen == nullptr || (test.start && best.start && *test.start < *best.start)) {
@@ -331,7 +334,7 @@ StoredVictim find_victim(const Repository& repository, const BisectOptions& opti
     std::vector<std::string> synthetic;
     for (const auto& worker : run.workers) {
       for (const auto& test : worker.tests) {
-        if (failed(test)) failures.push_back(test.id + " (" + worker_name(worker) + ")");
+        if (failed(test, unexpected_success)) failures.push_back(test.id + " (" + worker_name(worker) + ")");
         if (!test.runnable && test.failed()) synthetic.push_back(test.id);
       }
     }
@@ -365,7 +368,7 @@ StoredVictim find_victim(const Repository& repository, const BisectOptions& opti
   const auto& test = victim.worker.tests[victim.index];
   victim.unfinished = test.unfinished;
   victim.traceback = repo_reader::failure_text(repository.read_details(victim.run, test));
-  for (const auto& id : failed_ids(victim.worker)) {
+  for (const auto& id : failed_ids(victim.worker, unexpected_success)) {
     if (id != test.id) victim.other_failed.push_back(id);
   }
   return victim;

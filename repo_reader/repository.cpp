@@ -120,14 +120,17 @@ RunId Repository::latest_failing_run() const {
   latest_run();
   const std::vector<RunId> runs = run_ids();
   struct Visitor final : TestVisitor {
+    explicit Visitor(bool unexpected_success) : unexpected_success_fails(unexpected_success) {}
     void on_test(const FoldedTest& test) override {
-      const bool failed = test.status == Status::fail || test.status == Status::inprogress;
+      const bool failed = test.status == Status::fail || test.status == Status::inprogress ||
+                          (unexpected_success_fails && test.status == Status::uxsuccess);
       found = found || (failed && test.runnable && is_test_id(test.id));
     }
+    bool unexpected_success_fails;
     bool found = false;
   };
   for (auto run = runs.rbegin(); run != runs.rend(); ++run) {
-    Visitor visitor;
+    Visitor visitor(unexpected_success_fails());
     try {
       scan_run(*run, visitor);
     } catch (const InputError& error) {

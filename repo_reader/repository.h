@@ -38,6 +38,8 @@ class Repository {
 
   /// Whose repository it is: stestr's where the directory is named .stestr, else testr's.
   ConfigFamily family() const;
+  /// Whether a test that passed although it was expected to fail counts as failed: for stestr, not for testr.
+  bool unexpected_success_fails() const { return family() == ConfigFamily::stestr; }
 
   /// Stored runs in ascending order. Throws InputError (unreadable).
   std::vector<RunId> run_ids() const;

@@ -26,8 +26,11 @@ struct ExecutedTest {
   bool unfinished = false;          ///< started, and its end was never seen: hung, crashed, or cut off
   std::size_t stream_position = 0;  ///< of its first event; finds its details again
 
-  /// Failed, hung or crashed. An unexpected success is none (testr's view; stestr's exit status differs).
-  bool failed() const { return status == Status::fail || unfinished; }
+  /// Failed, hung or crashed. An unexpected success is a failure for stestr and none for testr: see
+  /// Repository::unexpected_success_fails().
+  bool failed(bool unexpected_success_fails = false) const {
+    return status == Status::fail || unfinished || (unexpected_success_fails && status == Status::uxsuccess);
+  }
 };
 
 /// The tests one process executed, in the order of execution.

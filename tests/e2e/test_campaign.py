@@ -57,6 +57,24 @@ class CampaignTest(SmallProject):
                 self.check_both(json.loads(ran.stdout))
                 self.assertEqual("fails on its own" in ran.stderr, "-q" not in words, ran.stderr)
 
+    def test_unexpected_success_is_a_failure_for_stestr_alone(self):
+        runner = self.folder / "runner"
+        runner.write_text(runner.read_text().replace('f"success: {test}", flush', f'f"uxsuccess: {{test}}" if test == {ALONE!r} else '
+                                                     'f"success: {test}", flush').replace(f"test == {ALONE!r} or ", ""))
+        run = stored_run(TESTS + [VICTIM, BEHIND]).replace(f"success: {ALONE}\n", f"uxsuccess: {ALONE}\n")
+        self.repository({"7": run})
+        for words in ([], ["--all-failures"], ["list"]):
+            self.assertEqual(self.run_program(*words).returncode, 5)
+        (self.folder / ".testrepository").rename(self.folder / ".stestr")
+        (self.folder / ".testr.conf").rename(self.folder / ".stestr.conf")
+        self.assertIn(ALONE, self.run_program("list").stdout)
+        ran = self.run_program("--json", "report.json", "--command", "./runner --load-list $IDFILE")
+        self.assertEqual(ran.returncode, 0, ran.stderr)
+        report = json.loads((self.folder / "report.json").read_text())
+        self.assertEqual((report["victim"], report["verdict"]["kind"]), (ALONE, "self"))
+        summary, _ = self.campaign("--all-failures", "--command", "./runner --load-list $IDFILE")
+        self.assertEqual([one["victim"] for one in summary["victims"]], [ALONE])
+
     def test_flaky_tests_of_the_repository(self):
         summary, _ = self.campaign("--flaky")
         self.check_both(summary)
