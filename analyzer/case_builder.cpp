@@ -285,11 +285,8 @@ StoredVictim find_victim(const Repository& repository, const BisectOptions& opti
   victim.run = repository.resolve(options.run_id.value_or("latest"));
   auto run = repository.read_run(victim.run);
   const std::string where = fmt::format("run {} of {}", victim.run, repository.path().string());
-  if (run.damaged_parts != 0) {
-    victim.warnings.push_back(
-        fmt::format("{} has {} damaged part{} that cannot be read; tests may be missing", where,
-                    run.damaged_parts, run.damaged_parts == 1 ? "" : "s"));
-  }
+  if (auto damage = repo_reader::damage_warning(repository, victim.run, run))
+    victim.warnings.push_back(*std::move(damage));
   if (run.workers.empty()) {
     throw InputError(InputError::Kind::no_such_test,
                      where + " holds no test results; choose another with --run-id");

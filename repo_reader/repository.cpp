@@ -214,6 +214,12 @@ void Repository::no_such_run(const std::string& wanted, std::optional<RunId> num
   throw InputError(InputError::Kind::no_such_run, message);
 }
 
+std::optional<std::string> damage_warning(const Repository& repository, RunId run, const TestRun& tests) {
+  if (tests.damaged_parts == 0) return std::nullopt;
+  return fmt::format("run {} of {} has {} damaged part{} that cannot be read; tests may be missing", run,
+                     repository.path().string(), tests.damaged_parts, tests.damaged_parts == 1 ? "" : "s");
+}
+
 std::string failure_text(const std::vector<Attachment>& details) {
   std::string all;
   for (const Attachment& file : details) {

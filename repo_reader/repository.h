@@ -77,6 +77,9 @@ class Repository {
   std::filesystem::path path_;
 };
 
+/// Says that parts of a run could not be read, for the user; nothing where all of it could.
+std::optional<std::string> damage_warning(const Repository& repository, RunId run, const TestRun& tests);
+
 /// What failed, as text: the file "traceback" if there is one, else all text files one after another.
 std::string failure_text(const std::vector<Attachment>& details);
 

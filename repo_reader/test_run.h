@@ -43,6 +43,7 @@ struct WorkerRun {
 struct TestRun {
   std::vector<WorkerRun> workers;  ///< by generation, then by worker number; without tag last
   std::size_t damaged_parts = 0;   ///< parts of the stream that could not be read
+  bool no_subunit = false;         ///< there were bytes, and none of them subunit: text, or something else
 };
 
 /// Collects folded tests and orders them. Feed it through a StreamFolder; then take finish().

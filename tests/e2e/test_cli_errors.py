@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import unittest
+import zlib
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from small_project import BEHIND, POLLUTER, PROGRAM, TESTS, TRACEBACK, VICTIM, SmallProject, stored_run  # noqa: E402
@@ -122,6 +123,34 @@ class InputTest(ErrorCase):
             with self.subTest(content=content[:5]):
                 self.repository({"7": content})
                 self.fails(5, ["--run-id", "7"], "7")
+
+    def test_list_of_a_run_that_cannot_be_read(self):
+        damaged = b"\xb3" + bytes(range(200))
+        for content in (damaged, b"\x00\x01\x02" * 100, bytes((7 * n * n + 13) % 256 for n in range(300)), b"hello\nworld\n",
+                        b"no end of line"):
+            for words in ([], ["--worker", "worker-0"], ["--json", "-"], ["--with-status"]):
+                with self.subTest(content=content[:8], words=words):
+                    self.repository({"7": content})
+                    ran = self.fails(5, ["list", "--run-id", "7", *words], "run 7", "cannot be read")
+                    self.assertEqual(ran.stdout, "")
+            self.assertEqual(self.run_program("list", "--run-id", "7", "--pipeline", stdout=subprocess.DEVNULL).returncode, 0)
+        self.repository({"7": b""})
+        ran = self.run_program("list", "--run-id", "7")
+        self.assertEqual((ran.returncode, ran.stdout, ran.stderr), (0, "", ""))
+
+    def test_list_of_a_run_that_is_partly_damaged(self):
+        packet = b"\xb3\x29\x03\x0c\x01a"  # success of the test a, and its checksum
+        packet = packet[:3] + bytes([len(packet) + 4]) + packet[4:]
+        packet += zlib.crc32(packet).to_bytes(4, "big")
+        self.repository({"7": packet})
+        ran = self.run_program("list", "--run-id", "7")
+        self.assertEqual((ran.returncode, ran.stderr), (0, ""))
+        self.assertIn("  a\n", ran.stdout)
+        self.repository({"7": packet + packet[:-1] + b"?" + packet})
+        ran = self.run_program("list", "--run-id", "7")
+        self.assertEqual(ran.returncode, 0)
+        self.assertIn("  a\n", ran.stdout)
+        self.assertRegex(ran.stderr, "warning: run 7 of .* has 1 damaged part")
 
     def test_run_that_is_a_directory(self):
         (self.folder / ".testrepository" / "8").mkdir()
