@@ -49,6 +49,15 @@ std::size_t environment_bytes() {
   return bytes;
 }
 
+/// Whether the command runs one of the programs that write or convert subunit, rather than mentions the word
+/// in a path: silence of such a program is no verdict.
+bool runs_subunit(const std::string& command) {
+  for (const char* program : {"-m subunit", "subunit.run", "--subunit", "subunit-", "subunit2"}) {
+    if (command.find(program) != std::string::npos) return true;
+  }
+  return false;
+}
+
 /// Whether a program can be given these ids as arguments.
 bool fits_as_arguments(const std::vector<std::string>& ids) {
   std::size_t bytes = environment_bytes() + (64 << 10);
@@ -75,8 +84,8 @@ struct CommandRunner::Impl {
   }
 
   bool expects_subunit() const {
-    return options.output == OutputKind::subunit || subunit_seen ||
-           options.command.command.find("subunit") != std::string::npos;
+    return options.output == OutputKind::subunit || subunit_seen || runs_subunit(options.command.command) ||
+           (!plain_seen && options.command.command.find("subunit") != std::string::npos);
   }
 
   /// Whether the listed order is the wanted one, as far as the tests are listed.
@@ -122,6 +131,7 @@ struct CommandRunner::Impl {
   std::unordered_map<std::string, std::size_t> place;  ///< of the listed tests
   bool listed = false;
   bool subunit_seen = false;       ///< some output of this command was subunit
+  bool plain_seen = false;         ///< a run of it ended with no subunit at all and no test
   bool arguments_refused = false;  ///< ids as arguments were tried, and the runner could not load them
 };
 
@@ -300,6 +310,7 @@ void CommandRunner::Impl::judge_exit(const ProbeReader& reader, const ProbeReque
     return;
   }
   const int status = shell_status(result.wait_status);
+  if (!reader.spoke_subunit() && !reader.any_test()) plain_seen = true;
   if (!reader.spoke_subunit() && !expects_subunit()) {
     judge_plain_exit(request, result);
     return;

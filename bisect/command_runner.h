@@ -57,7 +57,8 @@ struct CommandRunnerOptions {
 ///   its traceback. It ended before: void.
 /// - A limit passed: void, or a failure where ProbeRequest::hang_is_failure and the victim was running.
 /// - Void too: the victim was skipped, could not be imported, or its class's fixture failed.
-/// - No subunit came, with OutputKind::automatic: exit status 0 passes, 1 to 124 fails, 125 is void, anything
+/// - No subunit came, with OutputKind::automatic (and no command that runs a subunit program): exit status 0
+/// passes, 1 to 124 fails, 125 is void, anything
 ///   else throws CannotRun. Then the tests asked for count as those that ran.
 class CommandRunner final : public Runner {
  public:
