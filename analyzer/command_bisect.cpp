@@ -47,13 +47,17 @@ Repository open_repository(const CommonOptions& common) {
 
 std::string read_list(const std::string& file) {
   if (file == "-") return {std::istreambuf_iterator<char>(std::cin), {}};
-  std::ifstream stream(file);
-  std::string text(std::istreambuf_iterator<char>(stream), {});
-  if (!stream.is_open() || stream.bad()) {
-    throw InputError(InputError::Kind::unreadable, "cannot read the load list " + file +
-                                                       "; it takes one test id a line (-: standard input)");
+  std::error_code error;
+  const bool directory =
+      std::filesystem::is_directory(file, error);  // a stream opens one, and reading throws
+  std::ifstream stream;
+  if (!directory) stream.open(file);
+  if (!stream.is_open()) {
+    throw InputError(InputError::Kind::unreadable,
+                     "cannot read the load list " + file + (directory ? ", which is a directory" : "") +
+                         "; it takes a file with one test id a line (-: standard input)");
   }
-  return text;
+  return {std::istreambuf_iterator<char>(stream), {}};
 }
 
 /// What a resumed session compares, to say what has changed since.

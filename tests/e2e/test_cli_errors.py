@@ -162,6 +162,9 @@ class InputTest(ErrorCase):
     def test_list_file_that_does_not_exist(self):
         self.fails(5, ["--load-list", "no-ids", "--test", VICTIM, "--command", "true"], "no-ids")
 
+    def test_list_file_that_is_a_directory(self):
+        self.fails(5, ["--load-list", ".", "--test", VICTIM, "--command", "true"], "load list .", "directory")
+
     def test_list_file_with_no_test(self):
         (self.folder / "ids").write_text("\n\n")
         self.fails(5, ["--load-list", "ids", "--test", VICTIM, "--command", "cat $IDFILE"], "no test id", "ids")
