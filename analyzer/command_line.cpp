@@ -101,7 +101,8 @@ po::variables_map parse_options(const std::vector<std::string>& args, const po::
     po::store(parsed, values);
     po::notify(values);
   } catch (const po::unknown_option& error) {
-    const std::string name = error.get_option_name();
+    const std::string word = error.get_option_name();
+    const std::string name = word.substr(0, word.find('='));
     const auto suggestion = nearest(name, long_names(options));
     throw UsageError("unknown option '" + name + "'" +
                      (suggestion ? "; did you mean '" + *suggestion + "'?" : "; see --help"));

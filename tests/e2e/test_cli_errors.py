@@ -33,6 +33,8 @@ class CommandLineTest(ErrorCase):
         self.fails(2, ["--wroker", "worker-0"], "--wroker", "--worker")
         self.fails(2, ["bisect", "--confidance", "0.9"], "--confidance", "--confidence")
         self.fails(2, ["list", "--pipelin"], "--pipelin", "--pipeline")
+        self.fails(2, ["--wroker=worker-0"], "'--wroker'", "--worker")
+        self.fails(2, ["--confidance=0.999999999999"], "'--confidance'", "--confidence")
 
     def test_unknown_command_suggests_the_nearest(self):
         self.fails(2, ["bisekt"], "bisekt", "bisect")
