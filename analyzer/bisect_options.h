@@ -51,6 +51,13 @@ struct BisectOptions {
 /// Parses the words behind the command. Throws UsageError. `help` becomes true where --help was asked for.
 BisectOptions parse_bisect_options(const std::vector<std::string>& args, bool& help);
 
+/// Takes what `bisect` and `resume` have in common: --confidence, --budget, --max-probes, --jobs and the
+/// reports, where given. Throws UsageError.
+void read_limits_and_reports(const boost::program_options::variables_map& values, BisectOptions& options);
+
+/// The reports asked for. Throws UsageError where more than one is to go to standard output.
+std::vector<ReportRequest> read_report_requests(const boost::program_options::variables_map& values);
+
 /// The text of `flakebisect bisect --help`.
 std::string bisect_help();
 

@@ -316,6 +316,9 @@ int resume_session(const Arguments& args, bool stdout_taken) {
   }
   const auto& stop = catch_stop_signals();
   auto common = read_common(values);
+  // A wrong command line is told before a session is looked for.
+  BisectOptions unused;
+  read_limits_and_reports(values, unused);
   const auto file = session_file(common.directory, values.count("session") != 0
                                                        ? std::optional(values["session"].as<std::string>())
                                                        : std::nullopt);
@@ -357,23 +360,10 @@ int resume_session(const Arguments& args, bool stdout_taken) {
   if (!common.repo) common.repo = options.common.repo;
   common.directory = info->directory;
   options.common = common;
-  options.budget_seconds =
-      values.count("budget") != 0
-          ? std::optional(parse_duration_seconds(values["budget"].as<std::string>(), "--budget"))
-          : std::nullopt;
-  options.max_probes = values.count("max-probes") != 0 ? values["max-probes"].as<std::uint64_t>() : 0;
-  if (values.count("jobs") != 0) {
-    options.jobs = values["jobs"].as<std::uint64_t>();
-    options.jobs_given = true;
-  }
-  if (values.count("confidence") != 0) options.confidence = values["confidence"].as<double>();
-  if (!(options.confidence > 0.5 && options.confidence < 1)) {
-    throw UsageError("--confidence takes a probability above 0.5 and below 1, such as 0.95");
-  }
-  if (options.jobs < 1 || options.jobs > 4096) throw UsageError("--jobs takes a number from 1 to 4096");
-  for (const auto& format : known_report_formats()) {
-    if (values.count(format) != 0) options.reports.push_back({format, values[format].as<std::string>()});
-  }
+  // The limits of the session's earlier life are over.
+  options.budget_seconds.reset();
+  options.max_probes = 0;
+  read_limits_and_reports(values, options);
   check_directory(common.directory);
   const auto family = info->run_id.empty() ? ConfigFamily::testr : open_repository(options.common).family();
   auto plan = plan_runners(options, family, stop);

@@ -52,6 +52,13 @@ class CommandLineTest(ErrorCase):
             with self.subTest(words=words):
                 self.fails(2, words, words[0])
 
+    def test_what_resume_refuses_as_bisect_does(self):
+        for words in (["--max-probes", "0"], ["--json", "-", "--text", "-"], ["--jobs", "0"], ["--confidence", "1"],
+                      ["--budget", "soon"]):
+            for command in ([], ["resume"]):
+                with self.subTest(words=words, command=command):
+                    self.fails(2, [*command, *words], "standard output" if "--json" in words else words[0])
+
     def test_option_without_its_value(self):
         for option in ("--run-id", "--worker", "--test", "--json", "--directory"):
             with self.subTest(option=option):
