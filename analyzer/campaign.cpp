@@ -15,6 +15,7 @@
 
 #include "analyzer/commands.h"
 #include "analyzer/exit_status.h"
+#include "analyzer/pattern.h"
 #include "analyzer/report_formats.h"
 #include "analyzer/session_file.h"
 #include "analyzer/session_store.h"
@@ -66,18 +67,25 @@ std::vector<CampaignVictim> failures_of_run(const Repository& repository, const 
   const auto run = repository.read_run(id);
   std::vector<CampaignVictim> victims;
   std::set<std::string> seen;
+  std::optional<Pattern> pattern;
+  if (options.match) pattern.emplace(*options.match);
+  const auto matches = [&](const repo_reader::ExecutedTest& test) {
+    const auto text = repo_reader::failure_text(repository.read_details(id, test));
+    return text.empty() || pattern->found_in(text);
+  };
   for (const auto& worker : run.workers) {
     if (options.worker && *options.worker != worker.tag) continue;
     for (std::size_t i = 0; i < worker.tests.size(); ++i) {
       const auto& test = worker.tests[i];
-      if (!test.runnable || !test.failed(repository.unexpected_success_fails()) ||
-          !seen.insert(test.id).second)
-        continue;
+      if (!test.runnable || !test.failed(repository.unexpected_success_fails())) continue;
+      if ((pattern && !matches(test)) || !seen.insert(test.id).second) continue;
       victims.push_back({std::to_string(id), worker.tag, test.id, 1, list_seconds(worker, i), i});
     }
   }
   if (victims.empty())
-    throw InputError(InputError::Kind::no_such_test, fmt::format("no test failed in run {}", id));
+    throw InputError(
+        InputError::Kind::no_such_test,
+        fmt::format("no test failed in run {}{}", id, pattern ? " in a way that matches --match" : ""));
   return victims;
 }
 

@@ -278,6 +278,47 @@ void add_setters(BisectCase& facts, const std::vector<std::string>& setters, con
   facts.candidate_facts = std::move(candidates);
 }
 
+/// A failed execution in a stored run.
+struct Failure {
+  const WorkerRun* worker = nullptr;
+  std::size_t index = 0;
+  const ExecutedTest& test() const { return worker->tests[index]; }
+};
+
+/// The failure to explain: the one that started first; of those that the user's pattern matches where there
+/// is one. What has no text, such as a hang, is taken where none matches: its probes tell. Nothing where
+/// nothing failed.
+std::optional<Failure> choose(const Repository& repository, RunId run, std::vector<Failure> found,
+                              const std::optional<std::string>& match) {
+  if (found.empty()) return std::nullopt;
+  const auto earlier = [](const Failure& a, const Failure& b) {
+    return a.test().start && b.test().start && *a.test().start < *b.test().start;
+  };
+  const auto take_first = [&] {
+    const auto first = std::min_element(found.begin(), found.end(), earlier);
+    const Failure failure = *first;
+    found.erase(first);
+    return failure;
+  };
+  if (!match) return take_first();
+  const Pattern pattern(*match);
+  std::optional<Failure> without_text;
+  const auto first_id = std::min_element(found.begin(), found.end(), earlier)->test().id;
+  const std::size_t failures = found.size();
+  while (!found.empty()) {
+    const Failure failure = take_first();
+    const auto text = repo_reader::failure_text(repository.read_details(run, failure.test()));
+    if (text.empty() && !without_text) without_text = failure;
+    if (!text.empty() && pattern.found_in(text)) return failure;
+  }
+  if (without_text) return without_text;
+  throw InputError(
+      InputError::Kind::no_such_test,
+      fmt::format("the failure in run {} does not match --match '{}': {}{}; leave --match out to explain it",
+                  run, *match, first_id,
+                  failures > 1 ? fmt::format(" and {} more that failed there", failures - 1) : ""));
+}
+
 }  // namespace
 
 StoredVictim find_victim(const Repository& repository, const BisectOptions& options) {
@@ -308,25 +349,18 @@ StoredVictim find_victim(const Repository& repository, const BisectOptions& opti
 
   // The victim: the named test where it failed, else the failure that came first.
   const bool unexpected_success = repository.unexpected_success_fails();
-  const WorkerRun* chosen = nullptr;
-  std::optional<std::size_t> index;
+  std::vector<Failure> found;
   bool ran = false;
   for (const auto* worker : workers) {
     for (std::size_t i = 0; i < worker->tests.size(); ++i) {
       const auto& test = worker->tests[i];
       if (options.test && test.id != *options.test) continue;
       ran = true;
-      const bool counts = failed(test, unexpected_success || options.test.has_value());
-      if (!counts) continue;
-      const auto& best = chosen == nullptr ? test : chosen->tests[*index];
-      if (chosen == nullptr || (test.start && best.start && *test.start < *best.start)) {
-        chosen = worker;
-        index = i;
-      }
-      break;
+      if (failed(test, unexpected_success || options.test.has_value())) found.push_back({worker, i});
     }
   }
-  if (chosen == nullptr) {
+  const auto chosen = choose(repository, victim.run, found, options.match);
+  if (!chosen) {
     std::vector<std::string> failures;
     std::vector<std::string> synthetic;
     for (const auto& worker : run.workers) {
@@ -360,8 +394,8 @@ StoredVictim find_victim(const Repository& repository, const BisectOptions& opti
     throw InputError(InputError::Kind::no_such_test, message);
   }
   victim.other_workers = tags.size() - 1;
-  victim.worker = *chosen;
-  victim.index = *index;
+  victim.worker = *chosen->worker;
+  victim.index = chosen->index;
   const auto& test = victim.worker.tests[victim.index];
   victim.unfinished = test.unfinished;
   victim.traceback = repo_reader::failure_text(repository.read_details(victim.run, test));

@@ -57,10 +57,21 @@ class CampaignTest(SmallProject):
                 self.check_both(json.loads(ran.stdout))
                 self.assertEqual("fails on its own" in ran.stderr, "-q" not in words, ran.stderr)
 
+    def test_only_failures_that_match(self):
+        run = stored_run(TESTS + [VICTIM, BEHIND], failed=[VICTIM]).replace(
+            f"success: {ALONE}\n", f"failure: {ALONE} [\nKeyError: 'x'\n]\n")
+        self.repository({"7": run})
+        summary, _ = self.campaign("--all-failures", "--match", "'CHF'")
+        self.assertEqual([one["victim"] for one in summary["victims"]], [VICTIM])
+        ran = self.run_program("--all-failures", "--match", "OSError")
+        self.assertEqual(ran.returncode, 5, ran.stderr)
+        self.assertIn("--match", ran.stderr)
+
     def test_unexpected_success_is_a_failure_for_stestr_alone(self):
         runner = self.folder / "runner"
-        runner.write_text(runner.read_text().replace('f"success: {test}", flush', f'f"uxsuccess: {{test}}" if test == {ALONE!r} else '
-                                                     'f"success: {test}", flush').replace(f"test == {ALONE!r} or ", ""))
+        passed = 'f"success: {test}", flush'
+        runner.write_text(runner.read_text().replace(f"test == {ALONE!r} or ", "").replace(
+            passed, f'f"uxsuccess: {{test}}" if test == {ALONE!r} else {passed}'))
         run = stored_run(TESTS + [VICTIM, BEHIND]).replace(f"success: {ALONE}\n", f"uxsuccess: {ALONE}\n")
         self.repository({"7": run})
         for words in ([], ["--all-failures"], ["list"]):

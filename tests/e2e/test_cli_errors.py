@@ -230,6 +230,22 @@ class MatchTest(ErrorCase):
         self.explain("AssertionError: " + "a" * 40000 + "b", "AssertionError.*b", POLLUTER, status=0)
         self.explain("AssertionError: " + "a" * 40000 + "b", r"(?:\w|:| )*b\s*$", POLLUTER, status=0)
 
+    def test_pattern_that_no_failure_matches(self):
+        for words in ([], ["--test", VICTIM], ["--worker", "worker-0"], ["-q", "--json", "report.json"]):
+            self.fails(5, ["--run-id", "7", "--match", "KeyError", *words], "the failure in run 7 does not match --match 'KeyError'", VICTIM)
+
+    def test_pattern_chooses_the_victim(self):
+        other = TESTS[3]
+        run = stored_run(TESTS + [VICTIM], failed=[VICTIM]).replace(
+            f"success: {other}\n", f"failure: {other} [\nKeyError: 'x'\n]\n")
+        self.repository({"7": run})
+        ran = self.run_program("--run-id", "7", "--match", "'CHF'", "--json", "report.json")
+        self.assertEqual(ran.returncode, 0, ran.stderr)
+        self.assertEqual(json.loads((self.folder / "report.json").read_text())["victim"], VICTIM)
+        self.fails(5, ["--run-id", "7", "--match", "'CHF'", "--test", other], other)
+        ran = self.run_program("--run-id", "7", "--match", "KeyError", "--max-probes", "1")
+        self.assertIn(other, ran.stderr.splitlines()[1])
+
     def test_pattern_that_takes_too_long(self):
         self.explain("AssertionError: " + "a" * 400, "(a*)*(a*)*(a*)*Z", "(a*)*(a*)*(a*)*Z", "simpler", status=2)
 
