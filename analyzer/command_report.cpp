@@ -32,7 +32,7 @@ bool is_number(const std::string& word) {
 std::string stored_report(const std::string& file, const std::optional<std::string>& word) {
   if (!std::filesystem::exists(file))
     throw MissingSession("there is no session file " + file + "; a bisection makes it");
-  SessionStore store(file);
+  SessionStore store(file, SessionStore::Access::read);
   if (!word) {
     const SessionInfo* latest = nullptr;
     const auto sessions = store.list();

@@ -190,7 +190,8 @@ int command_sessions(const Arguments& args) {
     std::fprintf(stderr, "no sessions in %s\n", file.c_str());
     return exit_ok;
   }
-  SessionStore store(file);
+  const bool reads = words[0] != "delete";
+  SessionStore store(file, reads ? SessionStore::Access::read : SessionStore::Access::write);
   if (!takes_id) return list_sessions(store);
   const auto info = require(store, words[1]);
   if (words[0] == "show") return show_session(store, info);

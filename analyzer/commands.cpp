@@ -130,6 +130,8 @@ int run_program(Arguments args) {
     status = fail(exit_bad_input, error.what());
   } catch (const bisect::CannotRun& error) {
     status = fail(exit_cannot_run, error.what());
+  } catch (const UnusableSession& error) {
+    status = fail(exit_bad_input, error.what());
   } catch (const SessionError& error) {
     status = fail(exit_internal_error, error.what());
   } catch (const OutputError& error) {

@@ -1,11 +1,13 @@
 #!/usr/bin/python3
 """Every error of the command line, of the input and of the tests to run: its exit status, and what the message says."""
+import fcntl
 import json
 import os
 import pathlib
 import re
 import shlex
 import signal
+import sqlite3
 import subprocess
 import sys
 import unittest
@@ -359,6 +361,58 @@ class ResumeTest(ErrorCase):
         self.assertEqual(self.run_program(*session, cwd="/").returncode, 5)
         ran = self.run_program(*session, "--repo", str(self.folder / "moved"), "--confidence", "0.95", cwd="/")
         self.assertEqual(ran.returncode, 0, ran.stderr)
+
+
+class SessionFileTest(ErrorCase):
+    COMMANDS = (["report"], ["sessions"], ["sessions", "show", "1"], ["sessions", "export", "1"], ["resume"], ["--run-id", "7"])
+
+    def test_file_that_is_no_session_file(self):
+        (self.folder / "text").write_text("no database\n" * 1000)
+        other = sqlite3.connect(self.folder / "other.sqlite")
+        other.execute("CREATE TABLE t (x)")
+        other.commit()
+        other.close()
+        for command in self.COMMANDS:
+            for file in ("text", "other.sqlite"):
+                with self.subTest(command=command, file=file):
+                    self.fails(5, [*command, "--session", file], file, "--session")
+
+    def test_file_of_a_newer_version(self):
+        self.assertEqual(self.run_program("--run-id", "7", "--session", "s").returncode, 0)
+        newer = sqlite3.connect(self.folder / "s")
+        newer.execute("PRAGMA user_version = 999")
+        newer.close()
+        for command in self.COMMANDS:
+            with self.subTest(command=command):
+                self.fails(5, [*command, "--session", "s"], "newer flakebisect")
+
+    def test_session_of_another_process(self):
+        self.mode("self")
+        ran = self.run_program("--run-id", "7", "--session", "s", "--confidence", "0.999999", "--max-probes", "2")
+        self.assertIn(ran.returncode, (3, 4), ran.stderr)
+        with open(self.folder / "s.1.lock", "w") as lock:
+            lock.write("pid 1 on somewhere\n")
+            lock.flush()
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            self.fails(5, ["resume", "--session", "s"], "is being worked on by pid 1 on somewhere")
+            self.fails(5, ["sessions", "delete", "1", "--session", "s"], "is being worked on")
+
+    def test_what_is_read_only_can_be_read(self):
+        self.assertEqual(self.run_program("--run-id", "7", "--session", "store/s").returncode, 0)
+        shown = {tuple(command): self.run_program(*command, "--session", "store/s").stdout for command in self.COMMANDS[:4]}
+        store = self.folder / "store"
+        nobody = {"user": 65534, "group": 65534, "extra_groups": []} if os.getuid() == 0 else {}
+        for folder in (self.folder, self.folder.parent):
+            folder.chmod(0o755)
+        (store / "s").chmod(0o444)
+        self.addCleanup(store.chmod, 0o755)
+        for mode in (0o555, 0o777):
+            store.chmod(mode)
+            for command, said in shown.items():
+                with self.subTest(command=command, mode=oct(mode)):
+                    ran = subprocess.run([PROGRAM, *command, "--session", "store/s"], cwd=self.folder, stdin=subprocess.DEVNULL,
+                                         capture_output=True, text=True, timeout=60, env={**os.environ, "NO_COLOR": "1"}, **nobody)
+                    self.assertEqual((ran.returncode, ran.stdout), (0, said), ran.stderr)
 
 
 class InterruptTest(ErrorCase):
