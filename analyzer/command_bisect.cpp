@@ -143,13 +143,6 @@ void offer_side_by_side(Bisection& bisection, const RunnerPlan& plan, const Disc
   };
 }
 
-void check_directory(const std::string& directory) {
-  std::error_code error;
-  if (!std::filesystem::is_directory(directory, error)) {
-    throw InputError(InputError::Kind::no_repository, directory + " is no directory; name one with -C");
-  }
-}
-
 /// The later victims of a campaign that can run behind this one.
 void take_part(Bisection& bisection, const std::shared_ptr<SharedRuns>& shared,
                const Discovered& discovered) {

@@ -168,6 +168,7 @@ int command_sessions(const Arguments& args) {
     return exit_ok;
   }
   const auto common = read_common(values);
+  check_directory(common.directory);
   const auto file =
       session_file(common.directory, values.count("session") != 0
                                          ? std::optional<std::string>(values["session"].as<std::string>())

@@ -1,6 +1,7 @@
 #include "analyzer/commands.h"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -62,14 +63,19 @@ int fail(int status, const std::string& message) {
 }
 
 int dispatch(Arguments args) {
-  if (args.size() == 1 && args[0] == "--version") {
+  if (asks_for_version(args)) {
     std::puts("flakebisect " FLAKEBISECT_VERSION);
     return exit_ok;
   }
   const auto word = take_command_word(args);
   const auto& command = command_named(word.value_or("bisect"));
   if (!word && args.size() == 1 && (args[0] == "--help" || args[0] == "-h")) return command_help({});
-  return command.run(args);
+  try {
+    return command.run(args);
+  } catch (const SurplusArgument& surplus) {
+    throw UsageError(fmt::format("an argument too many for '{}': '{}'; see 'flakebisect {} --help'",
+                                 command.name, surplus.what(), command.name));
+  }
 }
 
 /// Where a standard descriptor is closed, the next file opened would get its number, and what is printed

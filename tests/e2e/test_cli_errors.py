@@ -81,6 +81,18 @@ class CommandLineTest(ErrorCase):
                 self.assertEqual((ran.returncode, ran.stderr), (0, ""))
                 self.assertIn("flakebisect", ran.stdout)
 
+    def test_version_beside_common_options(self):
+        for words in (["-q", "--version"], ["--version", "-q"], ["-C", "/", "--color=never", "--version"]):
+            ran = self.run_program(*words)
+            self.assertEqual((ran.returncode, ran.stdout, ran.stderr), (0, self.run_program("--version").stdout, ""))
+        self.fails(2, ["list", "--version"], "--version")
+
+    def test_argument_too_many(self):
+        self.fails(2, ["list", "--run-id", "7", "worker-0"], "'list'", "'worker-0'", "flakebisect list --help")
+        self.fails(2, ["bisect", "latest", "-q"], "'bisect'", "'latest'")
+        self.fails(2, ["report", "1", "second", "third"], "'report'", "'second'")
+        self.fails(2, ["resume", "1", "2"], "'resume'", "'2'")
+
     def test_help_of_an_unknown_command(self):
         self.fails(2, ["help", "bisekt"], "bisekt")
 
@@ -94,7 +106,9 @@ class InputTest(ErrorCase):
                 self.fails(5, words, "empty", ".testrepository", "--repo")
 
     def test_directory_that_does_not_exist(self):
-        self.fails(5, ["-C", "no-such-place"], "no-such-place")
+        for command in ([], ["list"], ["sessions"], ["sessions", "show", "1"], ["report"], ["resume"], ["analyze"]):
+            with self.subTest(command=command):
+                self.fails(5, ["-C", "no-such-place", *command], "no-such-place")
 
     def test_named_repository_that_does_not_exist(self):
         self.fails(5, ["--repo", "elsewhere/.stestr"], "elsewhere/.stestr")
