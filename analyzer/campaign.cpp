@@ -139,6 +139,9 @@ int attempt(VictimOutcome& outcome, const std::function<int(const Arguments&)>& 
   } catch (const InputError& error) {
     outcome.error = error.what();
     return exit_bad_input;
+  } catch (const BudgetEnded& error) {
+    outcome.error = error.what();
+    return exit_inconclusive;
   } catch (const bisect::CannotRun& error) {
     outcome.error = error.what();
     return exit_cannot_run;

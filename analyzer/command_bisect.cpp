@@ -206,7 +206,7 @@ int bisect_victim(const Arguments& args, const std::shared_ptr<SharedRuns>& shar
   }
   auto plan = plan_runners(options, family, stop);
   if (!options.common.quiet) std::fputs("listing the tests ...\n", stderr);
-  const auto discovered = discover(plan, stop, listing_limit_seconds(options));
+  const auto discovered = discover(plan, stop, options);
   bisection.facts = victim ? build_case(*repository, *victim, options, discovered.tests)
                            : case_from_list(list, options, discovered.tests);
   set_startup(bisection.facts, plan, discovered);
@@ -360,7 +360,7 @@ int resume_session(const Arguments& args, bool stdout_taken) {
   check_directory(common.directory);
   const auto family = info->run_id.empty() ? ConfigFamily::testr : open_repository(options.common).family();
   auto plan = plan_runners(options, family, stop);
-  const auto discovered = discover(plan, stop, listing_limit_seconds(options));
+  const auto discovered = discover(plan, stop, options);
   if (bisection.facts.victim_status == "uxsuccess") {
     if (plan.command) plan.command->unexpected_success_fails = true;
     if (plan.server) plan.server->unexpected_success_fails = true;

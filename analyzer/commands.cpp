@@ -134,6 +134,8 @@ int run_program(Arguments args) {
     status = fail(128 + interrupted.signal, "interrupted before the first probe; nothing was lost");
   } catch (const MissingSession& error) {
     status = fail(exit_bad_input, error.what());
+  } catch (const BudgetEnded& error) {
+    status = fail(exit_inconclusive, error.what());
   } catch (const bisect::CannotRun& error) {
     status = fail(exit_cannot_run, error.what());
   } catch (const UnusableSession& error) {

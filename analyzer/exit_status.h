@@ -37,6 +37,11 @@ struct MissingSession : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+/// The budget ended before the first probe (exit status 3).
+struct BudgetEnded : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
 /// Something that was to be written could not be (exit status 1).
 struct OutputError : std::runtime_error {
   using std::runtime_error::runtime_error;

@@ -4,6 +4,8 @@
 #include <chrono>
 #include <filesystem>
 
+#include "analyzer/exit_status.h"
+#include "bisect/list_timeout.h"
 #include "repo_reader/input_error.h"
 
 namespace flakebisect::analyzer {
@@ -104,20 +106,24 @@ RunnerPlan plan_runners(const BisectOptions& options, repo_reader::ConfigFamily 
   return plan;
 }
 
-double listing_limit_seconds(const BisectOptions& options) {
-  return std::min(300.0, options.budget_seconds.value_or(300.0));
-}
-
-Discovered discover(RunnerPlan& plan, const StopSignals& stop, double limit_seconds) {
+Discovered discover(RunnerPlan& plan, const StopSignals& stop, const BisectOptions& options) {
+  constexpr double most_seconds = 300;
+  const double limit_seconds = std::min(most_seconds, options.budget_seconds.value_or(most_seconds));
   Discovered discovered;
   const auto start = std::chrono::steady_clock::now();
-  if (plan.server) {
-    bisect::ServerRunner runner(*plan.server);
-    discovered.tests = runner.list_tests(stop.requested, limit_seconds);
-  } else {
-    bisect::CommandRunner runner(*plan.command);
-    discovered.tests = runner.list_tests(stop.requested, limit_seconds);
-    plan.command->discovered = discovered.tests;
+  try {
+    if (plan.server) {
+      bisect::ServerRunner runner(*plan.server);
+      discovered.tests = runner.list_tests(stop.requested, limit_seconds);
+    } else {
+      bisect::CommandRunner runner(*plan.command);
+      discovered.tests = runner.list_tests(stop.requested, limit_seconds);
+      plan.command->discovered = discovered.tests;
+    }
+  } catch (const bisect::ListTimeout& timeout) {
+    if (limit_seconds >= most_seconds) throw;
+    throw BudgetEnded(std::string("--budget ended while the tests were being listed; give it more: ") +
+                      timeout.what());
   }
   discovered.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   if (stop.requested) throw Interrupted{stop.number};

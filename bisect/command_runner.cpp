@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "bisect/command_execution.h"
+#include "bisect/list_timeout.h"
 #include "bisect/probe_reader.h"
 #include "repo_reader/subunit_event.h"
 
@@ -454,9 +455,9 @@ std::optional<std::vector<std::string>> CommandRunner::list_tests(const std::ato
     if (cancel) return std::nullopt;
     if (limit_seconds > 0 && execution.elapsed() >= limit_seconds) {
       execution.end(impl_->options.stop_grace_seconds);
-      throw CannotRun(with_tail(fmt::format("the list command '{}' did not end within {:.6g} seconds",
-                                            one_line(text), limit_seconds),
-                                joined_tail(notes.text(), execution.errors())));
+      throw ListTimeout(with_tail(fmt::format("the list command '{}' did not end within {:.6g} seconds",
+                                              one_line(text), limit_seconds),
+                                  joined_tail(notes.text(), execution.errors())));
     }
     execution.step(slice_seconds);
   }

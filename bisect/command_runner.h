@@ -77,7 +77,8 @@ class CommandRunner final : public Runner {
 
   /// Runs the list command: the ids it knows, in the order in which it would run them. Nothing where the
   /// command cannot list, or *cancel became true. Remembers them, for OrderPolicy::automatic. Throws
-  /// CannotRun where the command fails or does not end within the limit (a message with its last output).
+  /// CannotRun where the command fails, ListTimeout where it does not end within the limit (a message with
+  /// its last output).
   std::optional<std::vector<std::string>> list_tests(const std::atomic<bool>& cancel,
                                                      double limit_seconds = 300);
 

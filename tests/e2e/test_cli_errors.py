@@ -327,6 +327,14 @@ class ExitStatusTest(ErrorCase):
 
 
 class BudgetTest(ErrorCase):
+    def test_budget_that_ends_while_tests_are_listed(self):
+        said = "--budget ended while the tests were being listed; give it more"
+        self.configure("sleep 300; : $LISTOPT $IDOPTION")
+        self.fails(3, ["--run-id", "7", "--budget", "1s"], said)
+        self.fails(3, ["--all-failures", "--run-id", "7", "--budget", "3s"], said)
+        # A server that never answers its Hello.
+        self.fails(3, ["--run-id", "7", "--server", "echo hi; sleep 1000", "--budget", "1s"], said)
+
     def test_budget_that_is_too_small(self):
         self.mode("self")  # fails in each probe, so that the failure is seen; two of them confirm nothing
         ran = self.run_program("--run-id", "7", "--confidence", "0.9999", "--max-probes", "2")
