@@ -432,6 +432,7 @@ SearchEnd run_search(Bisection& bisection, const std::optional<Turn>& turn) {
     if (one.source == Source::probe)
       report.probes.push_back({std::move(one.ran), one.outcome, one.purpose, one.seconds});
   }
+  set_seconds_per_run(report);
   report.failure.traceback = facts.traceback;
   if (!facts.traceback.empty())
     report.failure.signature = signature_text(failure_signature(facts.traceback, facts.victim));

@@ -248,7 +248,8 @@ class MatchTest(ErrorCase):
 
     def test_pattern_that_no_failure_matches(self):
         for words in ([], ["--test", VICTIM], ["--worker", "worker-0"], ["-q", "--json", "report.json"]):
-            self.fails(5, ["--run-id", "7", "--match", "KeyError", *words], "the failure in run 7 does not match --match 'KeyError'", VICTIM)
+            self.fails(5, ["--run-id", "7", "--match", "KeyError", *words],
+                       "the failure in run 7 does not match --match 'KeyError'", VICTIM)
 
     def test_pattern_chooses_the_victim(self):
         other = TESTS[3]
@@ -491,6 +492,9 @@ class MainJobTest(ErrorCase):
         self.assertIn(POLLUTER, ran.stdout)
         self.assertIn(POLLUTER, (self.folder / "report.md").read_text())
         self.assertIn(report["reproduce"]["command"].splitlines()[0], ran.stdout)
+        own = [probe["seconds"] for probe in report["probes"]
+               if probe["outcome"] != "void" and probe["ran"] == str(TESTS.index(POLLUTER))]
+        self.assertAlmostEqual(report["reproduce"]["seconds_per_run"], sum(own) / len(own), places=5)
 
         pasted = self.shell(report["reproduce"]["command"], cwd=pathlib.Path("/"))
         self.assertIn(f"failure: {VICTIM}", pasted.stdout, pasted.stderr)
