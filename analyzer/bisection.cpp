@@ -13,6 +13,7 @@
 #include "analyzer/report_json.h"
 #include "analyzer/report_writer.h"
 #include "analyzer/search.h"
+#include "analyzer/session_file.h"
 #include "analyzer/side_by_side.h"
 #include "bisect/engine.h"
 
@@ -53,11 +54,11 @@ int conclude(Bisection& bisection, SearchEnd& end, std::optional<std::int64_t> o
     if (request.format == "html") html_file = request.file;
   }
   append_job_summary(end.report, html_file);
-  write_reports(end.report, options.reports, options.common);
+  write_reports(end.report, options.reports, options.common, options.stdout_taken);
   if (not_kept) throw *not_kept;
   if (end.status != exit_ok)
-    std::fprintf(stderr, "to go on: flakebisect resume --session %s %lld\n", bisection.store->path().c_str(),
-                 static_cast<long long>(bisection.session));
+    std::fprintf(stderr, "to go on: %s\n",
+                 resume_command(bisection.store->path(), std::to_string(bisection.session)).c_str());
   return end.status;
 }
 

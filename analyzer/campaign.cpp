@@ -15,6 +15,7 @@
 
 #include "analyzer/commands.h"
 #include "analyzer/exit_status.h"
+#include "analyzer/pattern.h"
 #include "analyzer/report_formats.h"
 #include "analyzer/session_file.h"
 #include "analyzer/session_store.h"
@@ -67,16 +68,25 @@ std::vector<CampaignVictim> failures_of_run(const Repository& repository, const 
   const auto run = repository.read_run(id);
   std::vector<CampaignVictim> victims;
   std::set<std::string> seen;
+  std::optional<Pattern> pattern;
+  if (options.match) pattern.emplace(*options.match);
+  const auto matches = [&](const repo_reader::ExecutedTest& test) {
+    const auto text = repo_reader::failure_text(repository.read_details(id, test));
+    return text.empty() || pattern->found_in(text);
+  };
   for (const auto& worker : run.workers) {
     if (options.worker && *options.worker != worker.tag) continue;
     for (std::size_t i = 0; i < worker.tests.size(); ++i) {
       const auto& test = worker.tests[i];
-      if (!test.runnable || !test.failed() || !seen.insert(test.id).second) continue;
+      if (!test.runnable || !test.failed(repository.unexpected_success_fails())) continue;
+      if ((pattern && !matches(test)) || !seen.insert(test.id).second) continue;
       victims.push_back({std::to_string(id), worker.tag, test.id, 1, list_seconds(worker, i), i});
     }
   }
   if (victims.empty())
-    throw InputError(InputError::Kind::no_such_test, fmt::format("no test failed in run {}", id));
+    throw InputError(
+        InputError::Kind::no_such_test,
+        fmt::format("no test failed in run {}{}", id, pattern ? " in a way that matches --match" : ""));
   return victims;
 }
 
@@ -130,6 +140,9 @@ int attempt(VictimOutcome& outcome, const std::function<int(const Arguments&)>& 
   } catch (const InputError& error) {
     outcome.error = error.what();
     return exit_bad_input;
+  } catch (const BudgetEnded& error) {
+    outcome.error = error.what();
+    return exit_inconclusive;
   } catch (const bisect::CannotRun& error) {
     outcome.error = error.what();
     return exit_cannot_run;
@@ -214,7 +227,10 @@ class Campaign {
       const auto& victim = outcome.victim;
       shared_->expect(victim.run_id, victim.worker, victim.id, victim.position);
     }
-    const auto bisect = [this](const Arguments& words) { return bisect_in_campaign(words, shared_); };
+    const bool taken = std::any_of(options_.reports.begin(), options_.reports.end(),
+                                   [](const ReportRequest& request) { return request.file == "-"; });
+    const auto bisect = [&](const Arguments& words) { return bisect_in_campaign(words, shared_, taken); };
+    const auto resume = [&](const Arguments& words) { return resume_in_campaign(words, taken); };
     for (std::size_t i = 0; i < outcomes_.size(); ++i) {
       auto& outcome = outcomes_[i];
       std::fprintf(stderr, "--- victim %zu of %zu: %s\n", i + 1, outcomes_.size(), outcome.victim.id.c_str());
@@ -232,7 +248,7 @@ class Campaign {
       if (options_.common.quiet) words.emplace_back("-q");
       tried_.insert(*next);
       if (shared_->one_at_a_time()) SessionStore(file_).set_one_at_a_time(outcome.session);
-      if (!step(*next, words, resume_in_campaign, left())) break;
+      if (!step(*next, words, resume, left())) break;
     }
     return finish();
   }

@@ -22,6 +22,8 @@ namespace flakebisect::analyzer {
 struct Classified {
   bisect::Outcome outcome = bisect::Outcome::void_probe;
   std::string signature;  ///< of the failure; empty where the victim passed or nothing is known
+  /// Nothing but an exit status told of the failure: it is taken for the one to explain.
+  bool by_status_alone = false;
 };
 
 /// What one slot is doing; for the status line.

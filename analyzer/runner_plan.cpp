@@ -4,6 +4,8 @@
 #include <chrono>
 #include <filesystem>
 
+#include "analyzer/exit_status.h"
+#include "bisect/list_timeout.h"
 #include "repo_reader/input_error.h"
 
 namespace flakebisect::analyzer {
@@ -110,11 +112,9 @@ RunnerPlan plan_runners(const BisectOptions& options, repo_reader::ConfigFamily 
   return plan;
 }
 
-double listing_limit_seconds(const BisectOptions& options) {
-  return std::min(300.0, options.budget_seconds.value_or(300.0));
-}
-
-Discovered discover(RunnerPlan& plan, const StopSignals& stop, double limit_seconds) {
+Discovered discover(RunnerPlan& plan, const StopSignals& stop, const BisectOptions& options) {
+  constexpr double most_seconds = 300;
+  const double limit_seconds = std::min(most_seconds, options.budget_seconds.value_or(most_seconds));
   Discovered discovered;
   const auto begin = std::chrono::steady_clock::now();
   const auto seconds_since = [](std::chrono::steady_clock::time_point start) {
@@ -137,6 +137,10 @@ Discovered discover(RunnerPlan& plan, const StopSignals& stop, double limit_seco
       }
       discovered.seconds = seconds_since(start);
       break;
+    } catch (const bisect::ListTimeout& timeout) {
+      if (limit_seconds >= most_seconds) throw;
+      throw BudgetEnded(std::string("--budget ended while the tests were being listed; give it more: ") +
+                        timeout.what());
     } catch (const bisect::MachineLost&) {
       if (next >= plan.launchers.size() || seconds_since(begin) >= limit_seconds || stop.requested) throw;
       if (plan.command) plan.command->launcher = plan.launchers[next];

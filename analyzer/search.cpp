@@ -16,6 +16,7 @@
 #include "analyzer/forecast_words.h"
 #include "analyzer/preamble.h"
 #include "analyzer/report_words.h"
+#include "analyzer/session_file.h"
 #include "analyzer/side_by_side.h"
 #include "analyzer/status_view.h"
 #include "analyzer/stop_signals.h"
@@ -83,8 +84,9 @@ class Classifier {
     }
     const auto signature = match_.signature(result.traceback);
     classified.signature = signature_text(signature);
-    classified.outcome =
-        match_.same(result.traceback, signature).value_or(true) ? Outcome::fail : Outcome::other_failure;
+    classified.by_status_alone = result.by_exit_status && match_.cannot_be_told_apart(signature);
+    const bool same = classified.by_status_alone || match_.same(result.traceback, signature).value_or(true);
+    classified.outcome = same ? Outcome::fail : Outcome::other_failure;
     return classified;
   }
 
@@ -294,8 +296,13 @@ SearchEnd run_search(Bisection& bisection, const std::optional<Turn>& turn) {
                                  : time_limits(facts, options.test_timeout_seconds);
   if (turn && side_by_side && gathered.failures == 0) settings.full_first = turn->probes;
 
+  const auto warn = [&](const std::string& warning) {
+    if (!options.common.quiet) std::fprintf(stderr, "warning: %s\n", warning.c_str());
+    report.warnings.push_back(warning);
+  };
   LoopHooks hooks;
   hooks.classify = classify;
+  bool said_by_status = false;
   hooks.record = [&](const ProbeFacts& facts_of_probe, const bisect::Observation& observation) {
     const auto& probe = facts_of_probe.probe;
     const auto& result = facts_of_probe.result;
@@ -314,6 +321,13 @@ SearchEnd run_search(Bisection& bisection, const std::optional<Turn>& turn) {
     stored.version = FLAKEBISECT_VERSION;
     bisection.store->add(bisection.session, stored);
     gather(gathered, stored);
+    if (classified.by_status_alone && !std::exchange(said_by_status, true)) {
+      view.clear();
+      warn(
+          "the command's output is no subunit and names no line that failed, so its exit status speaks: "
+          "every failure of it counts as the one to explain; to tell failures apart, let it print them and "
+          "name the one with --match");
+    }
     if (bisection.shared) bisection.shared->add(facts.victim, result, facts_of_probe.beside);
     if (options.common.verbose) {
       view.clear();
@@ -336,8 +350,7 @@ SearchEnd run_search(Bisection& bisection, const std::optional<Turn>& turn) {
     view.clear();
     const auto warning =
         sentence + ". From there on one probe ran at a time, and those that ran beside others do not count";
-    if (!options.common.quiet) std::fprintf(stderr, "warning: %s\n", warning.c_str());
-    report.warnings.push_back(warning);
+    warn(warning);
     return fresh;
   };
   settings.slots_may_fail = options.launcher.has_value();
@@ -365,7 +378,7 @@ SearchEnd run_search(Bisection& bisection, const std::optional<Turn>& turn) {
   }
 
   const auto resume_advice = [&] {
-    return fmt::format("flakebisect resume --session {} {}", bisection.store->path(), bisection.session);
+    return resume_command(bisection.store->path(), std::to_string(bisection.session));
   };
   LoopResult& loop = ended.loop;
   CiSection section(stderr, "flakebisect: why does " + facts.victim + " fail?");
@@ -425,6 +438,7 @@ SearchEnd run_search(Bisection& bisection, const std::optional<Turn>& turn) {
     if (one.source == Source::probe)
       report.probes.push_back({std::move(one.ran), one.outcome, one.purpose, one.seconds});
   }
+  set_seconds_per_run(report);
   report.failure.traceback = facts.traceback;
   if (!facts.traceback.empty())
     report.failure.signature = signature_text(failure_signature(facts.traceback, facts.victim));

@@ -2,6 +2,7 @@
 
 #include <SQLiteCpp/SQLiteCpp.h>
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <sys/file.h>
 #include <unistd.h>
 
@@ -88,6 +89,24 @@ std::string advice(const std::string& path, const SQLite::Exception& error) {
   }
 }
 
+[[noreturn]] void fail(const std::string& path, const SQLite::Exception& error) {
+  const int code = error.getErrorCode();
+  if (code == 26 || code == 11) throw UnusableSession(advice(path, error));
+  throw SessionError(advice(path, error));
+}
+
+/// The name of a file that nobody may write, for SQLite: it needs no files beside it then.
+std::string read_only_name(const std::string& path) {
+  std::string name = "file:";
+  for (const char c : path) {
+    if (c == '?' || c == '#' || c == '%')
+      name += fmt::format("%{:02x}", static_cast<unsigned>(c));
+    else
+      name += c;
+  }
+  return name + "?immutable=1";
+}
+
 SessionInfo read_session(SQLite::Statement& row) {
   SessionInfo info;
   info.id = row.getColumn(0).getInt64();
@@ -126,6 +145,8 @@ struct SessionStore::State {
 
   explicit State(const std::string& file)
       : path(file), database(file, SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE, 10000) {}
+  State(const std::string& file, int flags)
+      : path(file), database(read_only_name(file), flags | SQLite::OPEN_URI, 10000) {}
 
   std::string lock_path(std::int64_t id) const { return path + "." + std::to_string(id) + ".lock"; }
 
@@ -135,7 +156,7 @@ struct SessionStore::State {
     try {
       return action();
     } catch (const SQLite::Exception& error) {
-      throw SessionError(advice(path, error));
+      fail(path, error);
     }
   }
 
@@ -201,19 +222,21 @@ struct SessionStore::State {
     const int tables = database.execAndGet("SELECT count(*) FROM sqlite_master").getInt();
     const int application = database.execAndGet("PRAGMA application_id").getInt();
     if (tables != 0 && application != application_id) {
-      throw SessionError("the session file " + path +
-                         " is the SQLite file of another program; name another with --session FILE");
+      throw UnusableSession("the session file " + path +
+                            " is the SQLite file of another program; name another with --session FILE");
     }
   }
 
   void migrate() {
+    // Steps are only ever added: where none is missing, nothing has to be written.
+    if (database.execAndGet("PRAGMA user_version").getInt() == schema_version) return;
     SQLite::Transaction transaction(database, SQLite::TransactionBehavior::IMMEDIATE);
     const int found = database.execAndGet("PRAGMA user_version").getInt();
     if (found > schema_version) {
-      throw SessionError("the session file " + path + " was written by a newer flakebisect (its schema is " +
-                         std::to_string(found) + ", this program knows up to " +
-                         std::to_string(schema_version) +
-                         "); use that version, or name another file with --session FILE");
+      throw UnusableSession("the session file " + path +
+                            " was written by a newer flakebisect (its schema is " + std::to_string(found) +
+                            ", this program knows up to " + std::to_string(schema_version) +
+                            "); use that version, or name another file with --session FILE");
     }
     for (int step = found; step < schema_version; ++step)
       database.exec(migrations[static_cast<std::size_t>(step)]);
@@ -225,7 +248,7 @@ struct SessionStore::State {
   }
 };
 
-SessionStore::SessionStore(const std::string& path) {
+SessionStore::SessionStore(const std::string& path, Access access) {
   std::error_code error;
   const auto folder = std::filesystem::path(path).parent_path();
   if (!folder.empty()) std::filesystem::create_directories(folder, error);
@@ -241,7 +264,14 @@ SessionStore::SessionStore(const std::string& path) {
     state_->database.exec("PRAGMA foreign_keys = ON");
     state_->migrate();
   } catch (const SQLite::Exception& failure) {
-    throw SessionError(advice(path, failure));
+    const int code = failure.getErrorCode();
+    if (access == Access::write || (code != 8 && code != 14)) fail(path, failure);  // READONLY, CANTOPEN
+    try {
+      state_ = std::make_unique<State>(path, SQLite::OPEN_READONLY);
+      state_->migrate();
+    } catch (const SQLite::Exception& again) {
+      fail(path, again);
+    }
   }
 }
 
@@ -303,9 +333,9 @@ void SessionStore::hold(std::int64_t id) {
         std::this_thread::sleep_for(std::chrono::milliseconds(20));
         continue;
       }
-      throw SessionError("session " + std::to_string(id) + " is being worked on by " +
-                         holder(id).value_or("another process") +
-                         "; wait for it, or end it and go on with 'flakebisect resume'");
+      throw UnusableSession("session " + std::to_string(id) + " is being worked on by " +
+                            holder(id).value_or("another process") +
+                            "; wait for it, or end it and go on with 'flakebisect resume'");
     }
     // The former holder removes its file when it ends: a lock on a removed file protects nothing.
     std::error_code error;

@@ -20,6 +20,12 @@ struct SessionError : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+/// Of these, what is wrong with the file or session that was named rather than with writing it: no session
+/// file, one of a newer version, or a session that another process holds (exit status 5).
+struct UnusableSession : SessionError {
+  using SessionError::SessionError;
+};
+
 /// What a session was started with. JSON members hold what `resume` needs to go on; see docs/sessions.md.
 struct SessionInfo {
   std::int64_t id = 0;
@@ -69,8 +75,11 @@ struct StoredFailure {
 /// whatever ends it.
 class SessionStore {
  public:
+  /// `read`: nothing is to be written, so a file that is read-only will do, in a folder that is, too.
+  enum class Access : std::uint8_t { write, read };
+
   /// Opens or creates the file and its folder; brings an older schema up to date. Throws SessionError.
-  explicit SessionStore(const std::string& path);
+  explicit SessionStore(const std::string& path, Access access = Access::write);
   ~SessionStore();
   SessionStore(const SessionStore&) = delete;
   SessionStore& operator=(const SessionStore&) = delete;

@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "bisect/command_execution.h"
+#include "bisect/list_timeout.h"
 #include "bisect/probe_reader.h"
 #include "repo_reader/subunit_event.h"
 
@@ -56,6 +57,15 @@ std::size_t environment_bytes() {
   return bytes;
 }
 
+/// Whether the command runs one of the programs that write or convert subunit, rather than mentions the word
+/// in a path: silence of such a program is no verdict.
+bool runs_subunit(const std::string& command) {
+  for (const char* program : {"-m subunit", "subunit.run", "--subunit", "subunit-", "subunit2"}) {
+    if (command.find(program) != std::string::npos) return true;
+  }
+  return false;
+}
+
 /// Whether a program can be given these ids as arguments.
 bool fits_as_arguments(const std::vector<std::string>& ids) {
   std::size_t bytes = environment_bytes() + (64 << 10);
@@ -82,8 +92,8 @@ struct CommandRunner::Impl {
   }
 
   bool expects_subunit() const {
-    return options.output == OutputKind::subunit || subunit_seen ||
-           options.command.command.find("subunit") != std::string::npos;
+    return options.output == OutputKind::subunit || subunit_seen || runs_subunit(options.command.command) ||
+           (!plain_seen && options.command.command.find("subunit") != std::string::npos);
   }
 
   /// Whether the listed order is the wanted one, as far as the tests are listed.
@@ -129,6 +139,7 @@ struct CommandRunner::Impl {
   std::unordered_map<std::string, std::size_t> place;  ///< of the listed tests
   bool listed = false;
   bool subunit_seen = false;       ///< some output of this command was subunit
+  bool plain_seen = false;         ///< a run of it ended with no subunit at all and no test
   bool arguments_refused = false;  ///< ids as arguments were tried, and the runner could not load them
 };
 
@@ -340,6 +351,7 @@ void CommandRunner::Impl::judge_exit(const ProbeReader& reader, const ProbeReque
     return;
   }
   const int status = shell_status(result.wait_status);
+  if (!reader.spoke_subunit() && !reader.any_test()) plain_seen = true;
   if (!reader.spoke_subunit() && !expects_subunit()) {
     judge_plain_exit(request, result);
     return;
@@ -390,6 +402,7 @@ void CommandRunner::Impl::judge_plain_exit(const ProbeRequest& request, ProbeRes
     result.void_reason = "the command said so (exit status 125)";
     return;
   }
+  result.by_exit_status = true;
   result.end = status == 0 ? VictimEnd::pass : VictimEnd::fail;
   if (status != 0)
     result.traceback = result.output_tail.empty() ? how_it_ended(result.wait_status) : result.output_tail;
@@ -486,9 +499,9 @@ std::optional<std::vector<std::string>> CommandRunner::list_tests(const std::ato
         throw MachineLost(fmt::format("{} could not be reached within {:.6g} seconds to list the tests",
                                       impl_->options.launcher->name, limit_seconds));
       }
-      throw CannotRun(with_tail(fmt::format("the list command '{}' did not end within {:.6g} seconds",
-                                            one_line(text), limit_seconds),
-                                joined_tail(notes.text(), execution.errors())));
+      throw ListTimeout(with_tail(fmt::format("the list command '{}' did not end within {:.6g} seconds",
+                                              one_line(text), limit_seconds),
+                                  joined_tail(notes.text(), execution.errors())));
     }
     execution.step(slice_seconds);
   }

@@ -82,6 +82,7 @@ struct ProbeResult {
   double wall_seconds = 0;           ///< from start to the victim's result
   double startup_seconds = 0;        ///< from start to the first test's start
   std::uint64_t process = 0;         ///< as Observation::process
+  bool by_exit_status = false;       ///< no results came: the command's exit status said how the victim ended
   std::string output_tail;           ///< last stray output and standard error, for messages
   int wait_status = -1;              ///< as waitpid gave it; -1 where the process was still to be ended by us
   std::vector<std::string> remarks;  ///< sentences for the user: the server ran another order than asked, ...

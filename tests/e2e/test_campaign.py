@@ -50,6 +50,44 @@ class CampaignTest(SmallProject):
         self.assertIn("Summary of 2 victims", ran.stdout)
         self.assertEqual(len(self.run_program("sessions").stdout.splitlines()), 2)
 
+    def test_summary_on_standard_output_is_alone_there(self):
+        for words in (["--all-failures"], ["--flaky", "-q"],
+                      # A second turn goes on with the sessions.
+                      ["--all-failures", "--budget", "200s", "--max-probes", "20", "--confidence", "0.9999"]):
+            with self.subTest(words=words):
+                ran = self.run_program(*words, "--json", "-")
+                self.check_both(json.loads(ran.stdout))
+                self.assertEqual("fails on its own" in ran.stderr, "-q" not in words, ran.stderr)
+
+    def test_only_failures_that_match(self):
+        run = stored_run(TESTS + [VICTIM, BEHIND], failed=[VICTIM]).replace(
+            f"success: {ALONE}\n", f"failure: {ALONE} [\nKeyError: 'x'\n]\n")
+        self.repository({"7": run})
+        summary, _ = self.campaign("--all-failures", "--match", "'CHF'")
+        self.assertEqual([one["victim"] for one in summary["victims"]], [VICTIM])
+        ran = self.run_program("--all-failures", "--match", "OSError")
+        self.assertEqual(ran.returncode, 5, ran.stderr)
+        self.assertIn("--match", ran.stderr)
+
+    def test_unexpected_success_is_a_failure_for_stestr_alone(self):
+        runner = self.folder / "runner"
+        passed = 'f"success: {test}", flush'
+        runner.write_text(runner.read_text().replace(f"test == {ALONE!r} or ", "").replace(
+            passed, f'f"uxsuccess: {{test}}" if test == {ALONE!r} else {passed}'))
+        run = stored_run(TESTS + [VICTIM, BEHIND]).replace(f"success: {ALONE}\n", f"uxsuccess: {ALONE}\n")
+        self.repository({"7": run})
+        for words in ([], ["--all-failures"], ["list"]):
+            self.assertEqual(self.run_program(*words).returncode, 5)
+        (self.folder / ".testrepository").rename(self.folder / ".stestr")
+        (self.folder / ".testr.conf").rename(self.folder / ".stestr.conf")
+        self.assertIn(ALONE, self.run_program("list").stdout)
+        ran = self.run_program("--json", "report.json", "--command", "./runner --load-list $IDFILE")
+        self.assertEqual(ran.returncode, 0, ran.stderr)
+        report = json.loads((self.folder / "report.json").read_text())
+        self.assertEqual((report["victim"], report["verdict"]["kind"]), (ALONE, "self"))
+        summary, _ = self.campaign("--all-failures", "--command", "./runner --load-list $IDFILE")
+        self.assertEqual([one["victim"] for one in summary["victims"]], [ALONE])
+
     def test_flaky_tests_of_the_repository(self):
         summary, _ = self.campaign("--flaky")
         self.check_both(summary)

@@ -166,7 +166,7 @@ class SecondProcessTest(SurvivalProject):
                 time.sleep(0.01)
             for words in (["resume", "1"], ["sessions", "delete", "1"]):
                 second = self.run_program(*words, incarnation=2)
-                self.assertEqual(second.returncode, 1, second.stderr)
+                self.assertEqual(second.returncode, 5, second.stderr)
                 self.assertIn(f"pid {process.pid}", second.stderr)
             listed = self.run_program("sessions")
             self.assertIn(f"running (pid {process.pid}", listed.stdout)
