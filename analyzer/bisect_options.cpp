@@ -1,5 +1,6 @@
 #include "analyzer/bisect_options.h"
 
+#include <filesystem>
 #include <nlohmann/json.hpp>
 #include <sstream>
 
@@ -90,6 +91,39 @@ void check_regex(const std::string& text, const std::string& option) {
 
 }  // namespace
 
+std::vector<ReportRequest> read_report_requests(const po::variables_map& values) {
+  std::vector<ReportRequest> requests;
+  std::size_t to_stdout = 0;
+  for (const auto& format : known_report_formats()) {
+    if (const auto file = optional_value<std::string>(values, format.c_str())) {
+      requests.push_back({format, *file});
+      if (*file == "-") ++to_stdout;
+    }
+  }
+  if (to_stdout > 1) throw UsageError("only one report can go to standard output (-)");
+  return requests;
+}
+
+void read_limits_and_reports(const po::variables_map& values, BisectOptions& options) {
+  if (const auto confidence = optional_value<double>(values, "confidence")) options.confidence = *confidence;
+  if (!(options.confidence > 0.5 && options.confidence < 1)) {
+    throw UsageError("--confidence takes a probability above 0.5 and below 1, such as 0.95");
+  }
+  if (const auto text = optional_value<std::string>(values, "budget")) {
+    options.budget_seconds = parse_duration_seconds(*text, "--budget");
+  }
+  if (const auto most = optional_value<std::uint64_t>(values, "max-probes")) {
+    if (*most == 0) throw UsageError("--max-probes must be at least 1");
+    options.max_probes = *most;
+  }
+  if (const auto jobs = optional_value<std::uint64_t>(values, "jobs")) {
+    if (*jobs < 1 || *jobs > 4096) throw UsageError("--jobs takes a number from 1 to 4096");
+    options.jobs = *jobs;
+    options.jobs_given = options.jobs_given || !values["jobs"].defaulted();
+  }
+  options.reports = read_report_requests(values);
+}
+
 BisectOptions parse_bisect_options(const std::vector<std::string>& args, bool& help) {
   const auto description = bisect_options();
   const auto values = parse_options(args, description);
@@ -120,20 +154,7 @@ BisectOptions parse_bisect_options(const std::vector<std::string>& args, bool& h
   options.command = optional_value<std::string>(values, "command");
   options.server = optional_value<std::string>(values, "server");
   options.no_server = values["no-server"].as<bool>();
-  options.confidence = values["confidence"].as<double>();
-  if (!(options.confidence > 0.5 && options.confidence < 1)) {
-    throw UsageError("--confidence takes a probability above 0.5 and below 1, such as 0.95");
-  }
-  if (const auto text = optional_value<std::string>(values, "budget")) {
-    options.budget_seconds = parse_duration_seconds(*text, "--budget");
-  }
-  if (const auto most = optional_value<std::uint64_t>(values, "max-probes")) {
-    if (*most == 0) throw UsageError("--max-probes must be at least 1");
-    options.max_probes = *most;
-  }
-  options.jobs = values["jobs"].as<std::uint64_t>();
-  if (options.jobs < 1 || options.jobs > 4096) throw UsageError("--jobs takes a number from 1 to 4096");
-  options.jobs_given = !values["jobs"].defaulted();
+  read_limits_and_reports(values, options);
   options.launcher = optional_value<std::string>(values, "launcher");
   options.launcher_directory = optional_value<std::string>(values, "launcher-directory");
   if (options.launcher_directory && !options.launcher)
@@ -157,14 +178,6 @@ BisectOptions parse_bisect_options(const std::vector<std::string>& args, bool& h
   options.no_history = values["no-history"].as<bool>();
   options.seed = values["seed"].as<std::uint64_t>();
   options.session = optional_value<std::string>(values, "session");
-  std::size_t to_stdout = 0;
-  for (const auto& format : known_report_formats()) {
-    if (const auto file = optional_value<std::string>(values, format.c_str())) {
-      options.reports.push_back({format, *file});
-      if (*file == "-") ++to_stdout;
-    }
-  }
-  if (to_stdout > 1) throw UsageError("only one report can go to standard output (-)");
 
   if (options.load_list) {
     if (!options.test) throw UsageError("--load-list needs --test ID, the victim");
@@ -206,7 +219,9 @@ std::optional<T> from_nullable(const json& object, const char* name) {
 }  // namespace
 
 std::string bisect_options_to_json(const BisectOptions& options) {
-  return json{{"repo", nullable(options.common.repo)},
+  std::optional<std::string> repo;
+  if (options.common.repo) repo = std::filesystem::absolute(*options.common.repo).lexically_normal().string();
+  return json{{"repo", nullable(repo)},
               {"run_id", nullable(options.run_id)},
               {"worker", nullable(options.worker)},
               {"test", nullable(options.test)},

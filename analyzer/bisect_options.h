@@ -45,15 +45,24 @@ struct BisectOptions {
   std::uint64_t seed = 1;
   std::optional<std::string> session;  ///< SQLite file
   std::vector<ReportRequest> reports;
+  bool stdout_taken = false;  ///< a campaign's summary goes there: the report's words go to standard error
 };
 
 /// Parses the words behind the command. Throws UsageError. `help` becomes true where --help was asked for.
 BisectOptions parse_bisect_options(const std::vector<std::string>& args, bool& help);
 
+/// Takes what `bisect` and `resume` have in common: --confidence, --budget, --max-probes, --jobs and the
+/// reports, where given. Throws UsageError.
+void read_limits_and_reports(const boost::program_options::variables_map& values, BisectOptions& options);
+
+/// The reports asked for. Throws UsageError where more than one is to go to standard output.
+std::vector<ReportRequest> read_report_requests(const boost::program_options::variables_map& values);
+
 /// The text of `flakebisect bisect --help`.
 std::string bisect_help();
 
-/// The options that a resumed session needs, as JSON, and back.
+/// The options that a resumed session needs, as JSON, and back. The repository's path is made absolute: a
+/// session may be resumed from another directory.
 std::string bisect_options_to_json(const BisectOptions& options);
 BisectOptions bisect_options_from_json(const std::string& text);
 

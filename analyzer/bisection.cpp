@@ -5,12 +5,15 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <set>
+#include <utility>
 
 #include "analyzer/ci_log.h"
 #include "analyzer/exit_status.h"
 #include "analyzer/report_json.h"
 #include "analyzer/report_writer.h"
 #include "analyzer/search.h"
+#include "analyzer/session_file.h"
 #include "analyzer/side_by_side.h"
 #include "bisect/engine.h"
 
@@ -51,11 +54,11 @@ int conclude(Bisection& bisection, SearchEnd& end, std::optional<std::int64_t> o
     if (request.format == "html") html_file = request.file;
   }
   append_job_summary(end.report, html_file);
-  write_reports(end.report, options.reports, options.common);
+  write_reports(end.report, options.reports, options.common, options.stdout_taken);
   if (not_kept) throw *not_kept;
   if (end.status != exit_ok)
-    std::fprintf(stderr, "to go on: flakebisect resume --session %s %lld\n", bisection.store->path().c_str(),
-                 static_cast<long long>(bisection.session));
+    std::fprintf(stderr, "to go on: %s\n",
+                 resume_command(bisection.store->path(), std::to_string(bisection.session)).c_str());
   return end.status;
 }
 
@@ -89,7 +92,7 @@ class Turns {
         continue;
       }
       say_what_the_other_saw(end, alone);
-      add_cost(end.report, alone ? beside_cost_ : first_cost_);
+      count_cost(end.report);
       return conclude(now, end, other_of(now));
     }
   }
@@ -109,8 +112,7 @@ class Turns {
 
   void take_up(Bisection& bisection) const {
     bisection.earlier = bisection.store->observations(bisection.session);
-    // At least one probe, for 0 would mean any number.
-    if (most_probes_ != 0) bisection.options.max_probes = most_probes_ > made_ ? most_probes_ - made_ : 1;
+    if (most_probes_ != 0) bisection.probes_left = most_probes_ - std::min(most_probes_, made_);
   }
 
   static void spent(ReportCost& cost, const SearchEnd& end) {
@@ -120,27 +122,45 @@ class Turns {
     cost.test_seconds += end.loop.status.elapsed_seconds;
   }
 
-  static void add_cost(Report& report, const ReportCost& more) {
-    report.cost.probes += more.probes;
-    report.cost.void_probes += more.void_probes;
-    report.cost.test_seconds += more.test_seconds;
-    report.cost.wall_seconds += more.wall_seconds;
+  /// The cost of both searches, each probe counted once, with the time of all turns of this life.
+  void count_cost(Report& report) const {
+    report.cost.wall_seconds = first_cost_.wall_seconds + beside_cost_.wall_seconds;
+    if (!beside_) return;
+    report.cost.probes = report.cost.void_probes = 0;
+    report.cost.test_seconds = 0;
+    for (const auto* search : {&first_, beside_.get()}) {
+      for (const auto& stored : search->store->observations(search->session)) {
+        const bool given = search == &first_ && stored.runner.starts_with(side_by_side_mark);
+        if (stored.observation.source != Source::probe || given) continue;
+        ++report.cost.probes;
+        if (stored.observation.outcome == bisect::Outcome::void_probe) ++report.cost.void_probes;
+        report.cost.test_seconds += stored.observation.seconds;
+      }
+    }
   }
 
+  /// What the search side by side saw of the victim's worker alone becomes evidence of the other one. A run
+  /// that an earlier life gave is known by its runner and its time, and is not given again.
   void give_own_runs() {
     std::vector<bisect::TestIndex> full;
     for (bisect::TestIndex i = 0; i < first_.facts.candidates.size(); ++i) {
       if (first_.facts.candidate_facts[i].in_failing_run) full.push_back(i);
     }
+    std::set<std::pair<std::string, double>> there;
+    for (const auto& stored : first_.store->observations(first_.session))
+      there.emplace(stored.runner, stored.made_at);
+    std::vector<StoredObservation> given;
     for (auto& stored : beside_->store->observations(beside_->session)) {
       auto& one = stored.observation;
       if (one.source != Source::probe || !one.ran.empty()) continue;
+      if (there.count({stored.runner, stored.made_at}) != 0) continue;
       one.ran = full;
       one.purpose = bisect::Purpose::search;
       one.process = 0;
       stored.asked = full;
-      first_.store->add(first_.session, stored);
+      given.push_back(std::move(stored));
     }
+    first_.store->add(first_.session, given);
   }
 
   void say_what_the_other_saw(SearchEnd& end, bool alone) const {

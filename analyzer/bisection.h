@@ -6,6 +6,7 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "analyzer/bisect_case.h"
@@ -29,8 +30,9 @@ struct Bisection {
   std::int64_t session = 0;
   /// When the command began: the budget counts from here, listing the tests included.
   std::chrono::steady_clock::time_point began = std::chrono::steady_clock::now();
-  bool one_at_a_time = false;              ///< of a resumed session in which interference was found
-  std::vector<StoredObservation> earlier;  ///< of a resumed session: history and probes, as stored
+  bool one_at_a_time = false;  ///< interference was found, in an earlier life or by another victim's search
+  std::optional<std::uint64_t> probes_left;  ///< of options.max_probes, where another search has its share
+  std::vector<StoredObservation> earlier;    ///< of a resumed session: history and probes, as stored
   /// Makes the search in which the run's other workers run beside the victim's (side_by_side.h), or takes the
   /// one of an earlier life up again. Null where the run has no other workers.
   std::function<std::unique_ptr<Bisection>(const Bisection& first)> beside;

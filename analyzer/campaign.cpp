@@ -15,10 +15,12 @@
 
 #include "analyzer/commands.h"
 #include "analyzer/exit_status.h"
+#include "analyzer/pattern.h"
 #include "analyzer/report_formats.h"
 #include "analyzer/session_file.h"
 #include "analyzer/session_store.h"
 #include "analyzer/status_view.h"
+#include "analyzer/stop_signals.h"
 #include "bisect/runner.h"
 #include "repo_reader/config.h"
 #include "repo_reader/input_error.h"
@@ -66,16 +68,25 @@ std::vector<CampaignVictim> failures_of_run(const Repository& repository, const 
   const auto run = repository.read_run(id);
   std::vector<CampaignVictim> victims;
   std::set<std::string> seen;
+  std::optional<Pattern> pattern;
+  if (options.match) pattern.emplace(*options.match);
+  const auto matches = [&](const repo_reader::ExecutedTest& test) {
+    const auto text = repo_reader::failure_text(repository.read_details(id, test));
+    return text.empty() || pattern->found_in(text);
+  };
   for (const auto& worker : run.workers) {
     if (options.worker && *options.worker != worker.tag) continue;
     for (std::size_t i = 0; i < worker.tests.size(); ++i) {
       const auto& test = worker.tests[i];
-      if (!test.runnable || !test.failed() || !seen.insert(test.id).second) continue;
+      if (!test.runnable || !test.failed(repository.unexpected_success_fails())) continue;
+      if ((pattern && !matches(test)) || !seen.insert(test.id).second) continue;
       victims.push_back({std::to_string(id), worker.tag, test.id, 1, list_seconds(worker, i), i});
     }
   }
   if (victims.empty())
-    throw InputError(InputError::Kind::no_such_test, fmt::format("no test failed in run {}", id));
+    throw InputError(
+        InputError::Kind::no_such_test,
+        fmt::format("no test failed in run {}{}", id, pattern ? " in a way that matches --match" : ""));
   return victims;
 }
 
@@ -121,7 +132,7 @@ std::vector<CampaignVictim> flaky_tests(const Repository& repository) {
   return victims;
 }
 
-/// Runs a command, and turns what it throws about this victim into its error.
+/// Runs a command, and turns what it throws about this victim into its error. A signal is told by the status.
 int attempt(VictimOutcome& outcome, const std::function<int(const Arguments&)>& command,
             const Arguments& words) {
   try {
@@ -129,19 +140,37 @@ int attempt(VictimOutcome& outcome, const std::function<int(const Arguments&)>& 
   } catch (const InputError& error) {
     outcome.error = error.what();
     return exit_bad_input;
+  } catch (const BudgetEnded& error) {
+    outcome.error = error.what();
+    return exit_inconclusive;
   } catch (const bisect::CannotRun& error) {
     outcome.error = error.what();
     return exit_cannot_run;
+  } catch (const repo_reader::ConfigError& error) {
+    outcome.error = error.what();
+    return exit_bad_input;
+  } catch (const MissingSession& error) {
+    outcome.error = error.what();
+    return exit_bad_input;
+  } catch (const SessionError& error) {
+    outcome.error = error.what();
+    return exit_internal_error;
+  } catch (const OutputError& error) {
+    outcome.error = error.what();
+    return exit_internal_error;
+  } catch (const Interrupted& interrupted) {
+    if (outcome.session == 0) outcome.error = "a signal came before its first probe";
+    return 128 + interrupted.signal;
   }
 }
 
 std::string verdict_words(const VictimOutcome& outcome) {
-  if (!outcome.error.empty())
-    return "could not be tried: " + outcome.error.substr(0, outcome.error.find('\n'));
-  if (!outcome.report.is_object()) return "no report";
+  const auto error = outcome.error.substr(0, outcome.error.find('\n'));
+  if (!outcome.report.is_object()) return error.empty() ? "no report" : "could not be tried: " + error;
   const auto& verdict = outcome.report["verdict"];
   std::string words = verdict.value("kind", "");
   for (const auto& test : verdict.value("tests", std::vector<std::string>{})) words += " " + test;
+  if (!error.empty()) words += "; " + error;
   return words;
 }
 
@@ -192,12 +221,16 @@ class Campaign {
 
   int run(std::vector<CampaignVictim> victims) {
     for (auto& victim : victims)
-      outcomes_.push_back({std::move(victim), exit_internal_error, "", 0, nullptr});
+      outcomes_.push_back(
+          {std::move(victim), exit_internal_error, "a signal came before its turn", 0, nullptr});
     for (const auto& outcome : outcomes_) {
       const auto& victim = outcome.victim;
       shared_->expect(victim.run_id, victim.worker, victim.id, victim.position);
     }
-    const auto bisect = [this](const Arguments& words) { return bisect_in_campaign(words, shared_); };
+    const bool taken = std::any_of(options_.reports.begin(), options_.reports.end(),
+                                   [](const ReportRequest& request) { return request.file == "-"; });
+    const auto bisect = [&](const Arguments& words) { return bisect_in_campaign(words, shared_, taken); };
+    const auto resume = [&](const Arguments& words) { return resume_in_campaign(words, taken); };
     for (std::size_t i = 0; i < outcomes_.size(); ++i) {
       auto& outcome = outcomes_[i];
       std::fprintf(stderr, "--- victim %zu of %zu: %s\n", i + 1, outcomes_.size(), outcome.victim.id.c_str());
@@ -214,7 +247,8 @@ class Campaign {
                          options_.common.directory};
       if (options_.common.quiet) words.emplace_back("-q");
       tried_.insert(*next);
-      if (!step(*next, words, command_resume, left())) break;
+      if (shared_->one_at_a_time()) SessionStore(file_).set_one_at_a_time(outcome.session);
+      if (!step(*next, words, resume, left())) break;
     }
     return finish();
   }
@@ -248,9 +282,15 @@ class Campaign {
     }
     const auto before = last_session();
     outcome.error.clear();
-    outcome.status = attempt(outcome, command, words);
-    if (outcome.session == 0 && last_session() != before) outcome.session = last_session();
+    const int status = attempt(outcome, command, words);
     if (!outcome.error.empty()) std::fprintf(stderr, "flakebisect: %s\n", outcome.error.c_str());
+    if (!outcome.error.empty() && outcome.report.is_object()) {
+      // A second turn that fails takes nothing from what the first one found.
+      outcome.error.clear();
+      return true;
+    }
+    outcome.status = status;
+    if (outcome.session == 0 && last_session() != before) outcome.session = last_session();
     read_report(outcome);
     return outcome.status < 128;
   }
@@ -258,16 +298,22 @@ class Campaign {
   std::int64_t last_session() const {
     std::error_code ignored;
     if (!std::filesystem::exists(file_, ignored)) return 0;
-    SessionStore store(file_);
-    const auto sessions = store.list();
-    return sessions.empty() ? 0 : sessions.back().id;
+    try {
+      const auto sessions = SessionStore(file_).list();
+      return sessions.empty() ? 0 : sessions.back().id;
+    } catch (const SessionError&) {
+      return 0;  // the victim's search says what is wrong with the file
+    }
   }
 
   void read_report(VictimOutcome& outcome) const {
     if (outcome.session == 0) return;
-    SessionStore store(file_);
-    const auto info = store.find(outcome.session);
-    if (info && !info->report.empty()) outcome.report = json::parse(info->report, nullptr, false);
+    try {
+      const auto info = SessionStore(file_).find(outcome.session);
+      if (info && !info->report.empty()) outcome.report = json::parse(info->report, nullptr, false);
+    } catch (const SessionError& error) {
+      if (outcome.error.empty()) outcome.error = error.what();
+    }
   }
 
   /// Of those that lack a verdict and had no second turn, the one that is expected to need the least time.
@@ -293,6 +339,7 @@ class Campaign {
   int finish() {
     const auto text = summary_text(outcomes_);
     bool to_stdout = true;
+    std::string not_written;
     for (const auto& request : options_.reports) {
       if (request.format == "json") {
         const auto summary =
@@ -302,11 +349,12 @@ class Campaign {
           std::fputs(summary.c_str(), stdout);
         } else {
           std::ofstream out(request.file);
-          if (!(out << summary).flush()) throw OutputError("cannot write the summary " + request.file);
+          if (!(out << summary).flush()) not_written = request.file;
         }
       }
     }
     std::fputs(text.c_str(), to_stdout ? stdout : stderr);
+    if (!not_written.empty()) throw OutputError("cannot write the summary " + not_written);
     for (const auto& outcome : outcomes_) {
       if (outcome.status >= 128) return outcome.status;
     }

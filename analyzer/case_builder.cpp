@@ -49,14 +49,15 @@ std::string worker_name(const WorkerRun& worker) {
   return name;
 }
 
-bool failed(const ExecutedTest& test) {
-  return test.runnable && test.failed();
+/// `unexpected_success`: one counts as a failure.
+bool failed(const ExecutedTest& test, bool unexpected_success) {
+  return test.runnable && test.failed(unexpected_success);
 }
 
-std::vector<std::string> failed_ids(const WorkerRun& worker) {
+std::vector<std::string> failed_ids(const WorkerRun& worker, bool unexpected_success) {
   std::vector<std::string> ids;
   for (const auto& test : worker.tests) {
-    if (failed(test)) ids.push_back(test.id);
+    if (failed(test, unexpected_success)) ids.push_back(test.id);
   }
   return ids;
 }
@@ -69,12 +70,13 @@ double median(std::vector<double> values) {
 }
 
 /// The execution of `id` in a worker's list that a search would explain: the first failed one, else the last.
-std::optional<std::size_t> execution_of(const WorkerRun& worker, const std::string& id) {
+std::optional<std::size_t> execution_of(const WorkerRun& worker, const std::string& id,
+                                        bool unexpected_success) {
   std::optional<std::size_t> found;
   for (std::size_t i = 0; i < worker.tests.size(); ++i) {
     if (worker.tests[i].id != id) continue;
     found = i;
-    if (failed(worker.tests[i])) break;
+    if (failed(worker.tests[i], unexpected_success)) break;
   }
   return found;
 }
@@ -204,7 +206,7 @@ class HistoryReader {
 
   void read_worker(RunId id, const WorkerRun& worker, bool as_evidence) {
     add_durations(worker);
-    const auto index = execution_of(worker, facts_.victim);
+    const auto index = execution_of(worker, facts_.victim, facts_.victim_status == "uxsuccess");
     if (!index) return;
     const Outcome outcome = outcome_of(id, worker.tests[*index]);
     if (outcome == Outcome::void_probe) return;
@@ -276,6 +278,47 @@ void add_setters(BisectCase& facts, const std::vector<std::string>& setters, con
   facts.candidate_facts = std::move(candidates);
 }
 
+/// A failed execution in a stored run.
+struct Failure {
+  const WorkerRun* worker = nullptr;
+  std::size_t index = 0;
+  const ExecutedTest& test() const { return worker->tests[index]; }
+};
+
+/// The failure to explain: the one that started first; of those that the user's pattern matches where there
+/// is one. What has no text, such as a hang, is taken where none matches: its probes tell. Nothing where
+/// nothing failed.
+std::optional<Failure> choose(const Repository& repository, RunId run, std::vector<Failure> found,
+                              const std::optional<std::string>& match) {
+  if (found.empty()) return std::nullopt;
+  const auto earlier = [](const Failure& a, const Failure& b) {
+    return a.test().start && b.test().start && *a.test().start < *b.test().start;
+  };
+  const auto take_first = [&] {
+    const auto first = std::min_element(found.begin(), found.end(), earlier);
+    const Failure failure = *first;
+    found.erase(first);
+    return failure;
+  };
+  if (!match) return take_first();
+  const Pattern pattern(*match);
+  std::optional<Failure> without_text;
+  const auto first_id = std::min_element(found.begin(), found.end(), earlier)->test().id;
+  const std::size_t failures = found.size();
+  while (!found.empty()) {
+    const Failure failure = take_first();
+    const auto text = repo_reader::failure_text(repository.read_details(run, failure.test()));
+    if (text.empty() && !without_text) without_text = failure;
+    if (!text.empty() && pattern.found_in(text)) return failure;
+  }
+  if (without_text) return without_text;
+  throw InputError(
+      InputError::Kind::no_such_test,
+      fmt::format("the failure in run {} does not match --match '{}': {}{}; leave --match out to explain it",
+                  run, *match, first_id,
+                  failures > 1 ? fmt::format(" and {} more that failed there", failures - 1) : ""));
+}
+
 }  // namespace
 
 StoredVictim find_victim(const Repository& repository, const BisectOptions& options) {
@@ -283,11 +326,8 @@ StoredVictim find_victim(const Repository& repository, const BisectOptions& opti
   victim.run = repository.resolve(options.run_id.value_or("latest"));
   auto run = repository.read_run(victim.run);
   const std::string where = fmt::format("run {} of {}", victim.run, repository.path().string());
-  if (run.damaged_parts != 0) {
-    victim.warnings.push_back(
-        fmt::format("{} has {} damaged part{} that cannot be read; tests may be missing", where,
-                    run.damaged_parts, run.damaged_parts == 1 ? "" : "s"));
-  }
+  if (auto damage = repo_reader::damage_warning(repository, victim.run, run))
+    victim.warnings.push_back(*std::move(damage));
   if (run.workers.empty()) {
     throw InputError(InputError::Kind::no_such_test,
                      where + " holds no test results; choose another with --run-id");
@@ -308,30 +348,24 @@ StoredVictim find_victim(const Repository& repository, const BisectOptions& opti
   }
 
   // The victim: the named test where it failed, else the failure that came first.
-  const WorkerRun* chosen = nullptr;
-  std::optional<std::size_t> index;
+  const bool unexpected_success = repository.unexpected_success_fails();
+  std::vector<Failure> found;
   bool ran = false;
   for (const auto* worker : workers) {
     for (std::size_t i = 0; i < worker->tests.size(); ++i) {
       const auto& test = worker->tests[i];
       if (options.test && test.id != *options.test) continue;
       ran = true;
-      const bool counts = failed(test) || (options.test && test.runnable && test.status == Status::uxsuccess);
-      if (!counts) continue;
-      const auto& best = chosen == nullptr ? test : chosen->tests[*index];
-      if (chosen == nullptr || (test.start && best.start && *test.start < *best.start)) {
-        chosen = worker;
-        index = i;
-      }
-      break;
+      if (failed(test, unexpected_success || options.test.has_value())) found.push_back({worker, i});
     }
   }
-  if (chosen == nullptr) {
+  const auto chosen = choose(repository, victim.run, found, options.match);
+  if (!chosen) {
     std::vector<std::string> failures;
     std::vector<std::string> synthetic;
     for (const auto& worker : run.workers) {
       for (const auto& test : worker.tests) {
-        if (failed(test)) failures.push_back(test.id + " (" + worker_name(worker) + ")");
+        if (failed(test, unexpected_success)) failures.push_back(test.id + " (" + worker_name(worker) + ")");
         if (!test.runnable && test.failed()) synthetic.push_back(test.id);
       }
     }
@@ -360,12 +394,12 @@ StoredVictim find_victim(const Repository& repository, const BisectOptions& opti
     throw InputError(InputError::Kind::no_such_test, message);
   }
   victim.other_workers = tags.size() - 1;
-  victim.worker = *chosen;
-  victim.index = *index;
+  victim.worker = *chosen->worker;
+  victim.index = chosen->index;
   const auto& test = victim.worker.tests[victim.index];
   victim.unfinished = test.unfinished;
   victim.traceback = repo_reader::failure_text(repository.read_details(victim.run, test));
-  for (const auto& id : failed_ids(victim.worker)) {
+  for (const auto& id : failed_ids(victim.worker, unexpected_success)) {
     if (id != test.id) victim.other_failed.push_back(id);
   }
   return victim;

@@ -24,8 +24,8 @@ struct StoredVictim {
   std::uint64_t other_workers = 0;  ///< of the run, that ran tests
 };
 
-/// Finds the victim as --run-id, --worker and --test say. Throws repo_reader::InputError naming what there is
-/// instead where there is no such run, worker or test, or no failure.
+/// Finds the victim as --run-id, --worker, --test and --match say. Throws repo_reader::InputError naming what
+/// there is instead where there is no such run, worker or test, or no failure.
 StoredVictim find_victim(const repo_reader::Repository& repository, const BisectOptions& options);
 
 /// The case of a stored failure, with the other runs as evidence and for durations. `discovered` is what the

@@ -22,6 +22,7 @@
 #include "analyzer/other_workers.h"
 #include "analyzer/report_formats.h"
 #include "analyzer/runner_plan.h"
+#include "analyzer/search.h"
 #include "analyzer/session_file.h"
 #include "analyzer/sha256.h"
 #include "analyzer/side_by_side.h"
@@ -45,19 +46,19 @@ Repository open_repository(const CommonOptions& common) {
   return common.repo ? Repository::open(*common.repo) : Repository::find(common.directory);
 }
 
-ConfigFamily family_of(const Repository& repository) {
-  return repository.path().filename() == ".stestr" ? ConfigFamily::stestr : ConfigFamily::testr;
-}
-
 std::string read_list(const std::string& file) {
   if (file == "-") return {std::istreambuf_iterator<char>(std::cin), {}};
-  std::ifstream stream(file);
-  std::string text(std::istreambuf_iterator<char>(stream), {});
-  if (!stream.is_open() || stream.bad()) {
-    throw InputError(InputError::Kind::unreadable, "cannot read the load list " + file +
-                                                       "; it takes one test id a line (-: standard input)");
+  std::error_code error;
+  const bool directory =
+      std::filesystem::is_directory(file, error);  // a stream opens one, and reading throws
+  std::ifstream stream;
+  if (!directory) stream.open(file);
+  if (!stream.is_open()) {
+    throw InputError(InputError::Kind::unreadable,
+                     "cannot read the load list " + file + (directory ? ", which is a directory" : "") +
+                         "; it takes a file with one test id a line (-: standard input)");
   }
-  return text;
+  return {std::istreambuf_iterator<char>(stream), {}};
 }
 
 /// What a resumed session compares, to say what has changed since.
@@ -130,24 +131,17 @@ void offer_side_by_side(Bisection& bisection, const RunnerPlan& plan, const Disc
       SessionInfo own = *info;
       own.problem = case_to_json(*facts);
       beside->facts = std::move(*facts);
-      beside->session = store.create(own);
+      beside->session = store.create(own, first_evidence(*beside));
     }
     beside->options = first.options;
     beside->instances = plan.instances;
     beside->runners.push_back(side_by_side_runner(plan, beside->facts));
-    beside->runner_names.push_back("side by side " + plan.name(0));
+    beside->runner_names.push_back(std::string(side_by_side_mark) + plan.name(0));
     beside->environment = first.environment;
     beside->store = first.store;
     beside->began = first.began;
     return beside;
   };
-}
-
-void check_directory(const std::string& directory) {
-  std::error_code error;
-  if (!std::filesystem::is_directory(directory, error)) {
-    throw InputError(InputError::Kind::no_repository, directory + " is no directory; name one with -C");
-  }
 }
 
 /// The later victims of a campaign that can run behind this one.
@@ -157,30 +151,41 @@ void take_part(Bisection& bisection, const std::shared_ptr<SharedRuns>& shared,
   const auto& victim = bisection.facts.victim;
   shared->begin(victim);
   bisection.shared = shared;
+  bisection.one_at_a_time = shared->one_at_a_time();
   for (const auto& id : shared->behind(victim)) {
     const auto& known = discovered.tests;
     if (known && std::find(known->begin(), known->end(), id) != known->end()) bisection.after.push_back(id);
   }
 }
 
-int bisect_victim(const Arguments& args, const std::shared_ptr<SharedRuns>& shared);
+int bisect_victim(const Arguments& args, const std::shared_ptr<SharedRuns>& shared, bool stdout_taken);
+int resume_session(const Arguments& args, bool compare, bool stdout_taken);
 
 }  // namespace
 
 int command_bisect(const Arguments& args) {
-  return bisect_victim(args, nullptr);
+  return bisect_victim(args, nullptr, false);
 }
 
-int bisect_in_campaign(const Arguments& args, const std::shared_ptr<SharedRuns>& shared) {
-  return bisect_victim(args, shared);
+int bisect_in_campaign(const Arguments& args, const std::shared_ptr<SharedRuns>& shared, bool stdout_taken) {
+  return bisect_victim(args, shared, stdout_taken);
+}
+
+int command_resume(const Arguments& args) {
+  return resume_session(args, true, false);
+}
+
+int resume_in_campaign(const Arguments& args, bool stdout_taken) {
+  return resume_session(args, false, stdout_taken);
 }
 
 namespace {
 
-int bisect_victim(const Arguments& args, const std::shared_ptr<SharedRuns>& shared) {
+int bisect_victim(const Arguments& args, const std::shared_ptr<SharedRuns>& shared, bool stdout_taken) {
   bool help = false;
   Bisection bisection;
   bisection.options = parse_bisect_options(args, help);
+  bisection.options.stdout_taken = stdout_taken;
   if (help) {
     std::fputs(bisect_help().c_str(), stdout);
     return exit_ok;
@@ -198,12 +203,12 @@ int bisect_victim(const Arguments& args, const std::shared_ptr<SharedRuns>& shar
     list = read_list(*options.load_list);
   } else {
     repository = open_repository(options.common);
-    family = family_of(*repository);
+    family = repository->family();
     victim = find_victim(*repository, options);
   }
   auto plan = plan_runners(options, family, stop);
   if (!options.common.quiet) std::fputs("listing the tests ...\n", stderr);
-  const auto discovered = discover(plan, stop, listing_limit_seconds(options));
+  const auto discovered = discover(plan, stop, options);
   bisection.facts = victim ? build_case(*repository, *victim, options, discovered.tests)
                            : case_from_list(list, options, discovered.tests);
   set_startup(bisection.facts, plan, discovered);
@@ -232,10 +237,12 @@ int bisect_victim(const Arguments& args, const std::shared_ptr<SharedRuns>& shar
   info.options = bisect_options_to_json(options);
   info.problem = case_to_json(bisection.facts);
   info.context = make_context(bisection.environment, plan, discovered).dump();
-  bisection.session = store.create(info);
+  take_part(bisection, shared, discovered);
+  info.one_at_a_time = bisection.one_at_a_time;
+  bisection.earlier = first_evidence(bisection);
+  bisection.session = store.create(info, bisection.earlier);
   bisection.store = &store;
   offer_side_by_side(bisection, plan, discovered);
-  take_part(bisection, shared, discovered);
   return run_bisection(bisection);
 }
 
@@ -288,9 +295,8 @@ std::vector<std::string> differences(const json& then, const json& now) {
   return changed;
 }
 
-}  // namespace
-
-int command_resume(const Arguments& args) {
+/// `compare`: what has changed since the session was last worked on needs --force.
+int resume_session(const Arguments& args, bool compare, bool stdout_taken) {
   const auto description = resume_options();
   po::options_description all;
   all.add(description);
@@ -308,6 +314,9 @@ int command_resume(const Arguments& args) {
   }
   const auto& stop = catch_stop_signals();
   auto common = read_common(values);
+  // A wrong command line is told before a session is looked for.
+  BisectOptions unused;
+  read_limits_and_reports(values, unused);
   const auto file = session_file(common.directory, values.count("session") != 0
                                                        ? std::optional(values["session"].as<std::string>())
                                                        : std::nullopt);
@@ -345,37 +354,26 @@ int command_resume(const Arguments& args) {
 
   auto& options = bisection.options;
   options = bisect_options_from_json(info->options);
-  common.repo = options.common.repo;
+  options.stdout_taken = stdout_taken;
+  if (!common.repo) common.repo = options.common.repo;
   common.directory = info->directory;
   options.common = common;
-  options.budget_seconds =
-      values.count("budget") != 0
-          ? std::optional(parse_duration_seconds(values["budget"].as<std::string>(), "--budget"))
-          : std::nullopt;
-  options.max_probes = values.count("max-probes") != 0 ? values["max-probes"].as<std::uint64_t>() : 0;
-  if (values.count("jobs") != 0) {
-    options.jobs = values["jobs"].as<std::uint64_t>();
-    options.jobs_given = true;
-  }
-  if (values.count("confidence") != 0) options.confidence = values["confidence"].as<double>();
-  if (!(options.confidence > 0.5 && options.confidence < 1)) {
-    throw UsageError("--confidence takes a probability above 0.5 and below 1, such as 0.95");
-  }
-  if (options.jobs < 1 || options.jobs > 4096) throw UsageError("--jobs takes a number from 1 to 4096");
-  for (const auto& format : known_report_formats()) {
-    if (values.count(format) != 0) options.reports.push_back({format, values[format].as<std::string>()});
-  }
+  // The limits of the session's earlier life are over.
+  options.budget_seconds.reset();
+  options.max_probes = 0;
+  read_limits_and_reports(values, options);
   check_directory(common.directory);
-  const auto family = info->run_id.empty() ? ConfigFamily::testr : family_of(open_repository(options.common));
+  const auto family = info->run_id.empty() ? ConfigFamily::testr : open_repository(options.common).family();
   auto plan = plan_runners(options, family, stop);
-  const auto discovered = discover(plan, stop, listing_limit_seconds(options));
+  const auto discovered = discover(plan, stop, options);
   if (bisection.facts.victim_status == "uxsuccess") {
     if (plan.command) plan.command->unexpected_success_fails = true;
     if (plan.server) plan.server->unexpected_success_fails = true;
   }
   bisection.environment = read_environment(common.directory);
   const auto context = make_context(bisection.environment, plan, discovered);
-  const auto changed = differences(json::parse(info->context), context);
+  const auto changed =
+      compare ? differences(json::parse(info->context), context) : std::vector<std::string>();
   if (!changed.empty()) {
     std::string what;
     for (const auto& difference : changed) what += (what.empty() ? "" : ", ") + difference;
@@ -397,5 +395,7 @@ int command_resume(const Arguments& args) {
   offer_side_by_side(bisection, plan, discovered);
   return run_bisection(bisection);
 }
+
+}  // namespace
 
 }  // namespace flakebisect::analyzer

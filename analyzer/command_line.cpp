@@ -70,6 +70,32 @@ void refuse_negative_counts(const po::parsed_options& parsed, const po::options_
   }
 }
 
+/// The first word for which there is no place.
+std::string first_surplus(const std::vector<std::string>& args, const po::options_description& options,
+                          po::positional_options_description positional) {
+  namespace style = po::command_line_style;
+  static const char* const rest = "words without a place";
+  po::options_description all;
+  all.add(options).add_options()(rest, po::value<std::vector<std::string>>());
+  positional.add(rest, -1);
+  const auto parsed = po::command_line_parser(args)
+                          .options(all)
+                          .positional(positional)
+                          .style(style::unix_style & ~style::allow_guessing)
+                          .run();
+  for (const auto& option : parsed.options) {
+    if (option.string_key == rest && !option.value.empty()) return option.value.front();
+  }
+  return {};
+}
+
+/// A common option that is whole in one word.
+bool is_common_word(const std::string& word) {
+  return word == "-q" || word == "-v" || word == "--quiet" || word == "--verbose" ||
+         word.starts_with("--color=") || word.starts_with("--repo=") || word.starts_with("--directory=") ||
+         (word.size() > 2 && word.starts_with("-C"));
+}
+
 }  // namespace
 
 po::options_description common_options() {
@@ -101,12 +127,13 @@ po::variables_map parse_options(const std::vector<std::string>& args, const po::
     po::store(parsed, values);
     po::notify(values);
   } catch (const po::unknown_option& error) {
-    const std::string name = error.get_option_name();
+    const std::string word = error.get_option_name();
+    const std::string name = word.substr(0, word.find('='));
     const auto suggestion = nearest(name, long_names(options));
     throw UsageError("unknown option '" + name + "'" +
                      (suggestion ? "; did you mean '" + *suggestion + "'?" : "; see --help"));
   } catch (const po::too_many_positional_options_error&) {
-    throw UsageError("an argument too many; see --help");
+    throw SurplusArgument(first_surplus(args, options, positional));
   } catch (const po::error& error) {
     throw UsageError(std::string(error.what()) + "; see --help");
   }
@@ -193,15 +220,24 @@ std::optional<std::string> take_command_word(std::vector<std::string>& args) {
       std::string command = word;
       args.erase(args.begin() + static_cast<std::ptrdiff_t>(i));
       return command;
-    } else if (word == "-q" || word == "-v" || word == "--quiet" || word == "--verbose" ||
-               word.starts_with("--color=") || word.starts_with("--repo=") ||
-               word.starts_with("--directory=") || (word.size() > 2 && word.starts_with("-C"))) {
+    } else if (is_common_word(word)) {
       continue;
     } else {
       return std::nullopt;  // an option of the default command: what follows may be its value
     }
   }
   return std::nullopt;
+}
+
+bool asks_for_version(const std::vector<std::string>& args) {
+  for (std::size_t i = 0; i < args.size(); ++i) {
+    if (args[i] == "--version") return true;
+    if (takes_value(args[i]))
+      ++i;
+    else if (!is_common_word(args[i]))
+      return false;
+  }
+  return false;
 }
 
 bool use_color(ColorMode mode, int descriptor) {

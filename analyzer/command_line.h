@@ -35,7 +35,8 @@ struct CommonOptions {
 boost::program_options::options_description common_options();
 
 /// Parses `args` strictly (no abbreviations; positional words only where `positional` names an option for
-/// them). An unknown option throws UsageError naming the nearest known one.
+/// them). An unknown option throws UsageError naming the nearest known one, a word too many
+/// SurplusArgument with that word.
 boost::program_options::variables_map parse_options(
     const std::vector<std::string>& args, const boost::program_options::options_description& options,
     const boost::program_options::positional_options_description& positional = {});
@@ -52,6 +53,9 @@ std::optional<std::string> nearest(const std::string& word, const std::vector<st
 /// The first word in `args` that is a command rather than an option or an option's value, removed from
 /// `args`.
 std::optional<std::string> take_command_word(std::vector<std::string>& args);
+
+/// Whether --version is asked for: before any command, with no option but the common ones.
+bool asks_for_version(const std::vector<std::string>& args);
 
 /// Whether text written to the file descriptor should be coloured: NO_COLOR, TERM and --color rule.
 bool use_color(ColorMode mode, int descriptor);

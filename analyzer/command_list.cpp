@@ -101,8 +101,10 @@ int command_list(const Arguments& args) {
   const auto repository = common.repo ? Repository::open(*common.repo) : Repository::find(common.directory);
   const auto run = repository.resolve(values["run-id"].as<std::string>());
   Output output(options.json ? values["json"].as<std::string>() : "-");
-  repo_reader::print_list(repository, run, options, [&](std::string_view text) { output.write(text); });
+  const auto warning =
+      repo_reader::print_list(repository, run, options, [&](std::string_view text) { output.write(text); });
   output.finish();
+  if (warning && !common.quiet) std::fprintf(stderr, "warning: %s\n", warning->c_str());
   return exit_ok;
 }
 

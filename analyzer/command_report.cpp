@@ -32,7 +32,7 @@ bool is_number(const std::string& word) {
 std::string stored_report(const std::string& file, const std::optional<std::string>& word) {
   if (!std::filesystem::exists(file))
     throw MissingSession("there is no session file " + file + "; a bisection makes it");
-  SessionStore store(file);
+  SessionStore store(file, SessionStore::Access::read);
   if (!word) {
     const SessionInfo* latest = nullptr;
     const auto sessions = store.list();
@@ -98,15 +98,7 @@ int command_report(const Arguments& args) {
     return values.count(name) != 0 ? std::optional<std::string>(values[name].as<std::string>())
                                    : std::nullopt;
   };
-  std::vector<ReportRequest> requests;
-  std::size_t to_stdout = 0;
-  for (const auto& format : known_report_formats()) {
-    if (const auto file = text_of(format.c_str())) {
-      requests.push_back({format, *file});
-      if (*file == "-") ++to_stdout;
-    }
-  }
-  if (to_stdout > 1) throw UsageError("only one report can go to standard output (-)");
+  const auto requests = read_report_requests(values);
   auto word = text_of("word");
   auto sessions = session_file(common.directory, text_of("session"));
   // Reports name their session as FILE#NUMBER.

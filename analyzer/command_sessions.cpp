@@ -168,6 +168,7 @@ int command_sessions(const Arguments& args) {
     return exit_ok;
   }
   const auto common = read_common(values);
+  check_directory(common.directory);
   const auto file =
       session_file(common.directory, values.count("session") != 0
                                          ? std::optional<std::string>(values["session"].as<std::string>())
@@ -190,7 +191,8 @@ int command_sessions(const Arguments& args) {
     std::fprintf(stderr, "no sessions in %s\n", file.c_str());
     return exit_ok;
   }
-  SessionStore store(file);
+  const bool reads = words[0] != "delete";
+  SessionStore store(file, reads ? SessionStore::Access::read : SessionStore::Access::write);
   if (!takes_id) return list_sessions(store);
   const auto info = require(store, words[1]);
   if (words[0] == "show") return show_session(store, info);

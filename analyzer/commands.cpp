@@ -1,6 +1,7 @@
 #include "analyzer/commands.h"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -12,6 +13,7 @@
 #include "analyzer/command_line.h"
 #include "analyzer/command_simulate.h"
 #include "analyzer/exit_status.h"
+#include "analyzer/pattern.h"
 #include "analyzer/session_store.h"
 #include "analyzer/stop_signals.h"
 #include "bisect/runner.h"
@@ -61,14 +63,19 @@ int fail(int status, const std::string& message) {
 }
 
 int dispatch(Arguments args) {
-  if (args.size() == 1 && args[0] == "--version") {
+  if (asks_for_version(args)) {
     std::puts("flakebisect " FLAKEBISECT_VERSION);
     return exit_ok;
   }
   const auto word = take_command_word(args);
   const auto& command = command_named(word.value_or("bisect"));
   if (!word && args.size() == 1 && (args[0] == "--help" || args[0] == "-h")) return command_help({});
-  return command.run(args);
+  try {
+    return command.run(args);
+  } catch (const SurplusArgument& surplus) {
+    throw UsageError(fmt::format("an argument too many for '{}': '{}'; see 'flakebisect {} --help'",
+                                 command.name, surplus.what(), command.name));
+  }
 }
 
 /// Where a standard descriptor is closed, the next file opened would get its number, and what is printed
@@ -117,6 +124,8 @@ int run_program(Arguments args) {
     status = dispatch(std::move(args));
   } catch (const UsageError& error) {
     status = fail(exit_usage, error.what());
+  } catch (const BadPattern& error) {
+    status = fail(exit_usage, error.what());
   } catch (const repo_reader::InputError& error) {
     status = fail(exit_bad_input, error.what());
   } catch (const repo_reader::ConfigError& error) {
@@ -125,8 +134,12 @@ int run_program(Arguments args) {
     status = fail(128 + interrupted.signal, "interrupted before the first probe; nothing was lost");
   } catch (const MissingSession& error) {
     status = fail(exit_bad_input, error.what());
+  } catch (const BudgetEnded& error) {
+    status = fail(exit_inconclusive, error.what());
   } catch (const bisect::CannotRun& error) {
     status = fail(exit_cannot_run, error.what());
+  } catch (const UnusableSession& error) {
+    status = fail(exit_bad_input, error.what());
   } catch (const SessionError& error) {
     status = fail(exit_internal_error, error.what());
   } catch (const OutputError& error) {

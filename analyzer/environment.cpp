@@ -7,12 +7,16 @@
 #include <chrono>
 #include <optional>
 
+#include "analyzer/sha256.h"
 #include "bisect/child_process.h"
 #include "bisect/runner.h"
 
 namespace flakebisect::analyzer {
 
 namespace {
+
+/// Of the hash of what is changed: enough to tell two states of one tree apart.
+constexpr std::size_t change_digits = 12;
 
 /// What a quick command prints; nothing where it fails or takes longer than a few seconds.
 std::optional<std::string> output_of(const std::string& command, const std::string& directory) {
@@ -50,7 +54,13 @@ ReportEnvironment read_environment(const std::string& directory) {
   if (const auto revision = output_of("git rev-parse HEAD", directory)) {
     environment.git_revision = *revision;
     const auto changed = output_of("git status --porcelain --untracked-files=no", directory);
-    if (changed && !changed->empty()) environment.git_revision += "-dirty";
+    if (changed && !changed->empty()) {
+      environment.git_revision += "-dirty";
+      // A tree that was changed before may have been changed again.
+      const auto change = output_of(
+          "git -c diff.relative=false diff --no-ext-diff --no-textconv --no-color --binary HEAD", directory);
+      if (change) environment.git_revision += "-" + sha256_hex(*change).substr(0, change_digits);
+    }
   }
   return environment;
 }

@@ -8,8 +8,8 @@
 
 namespace flakebisect::analyzer {
 
-/// Host, git revision of the directory (with "-dirty" where files git tracks are changed; empty outside a
-/// checkout or without git) and versions.
+/// Host, git revision of the directory (with "-dirty-" and a hash of the changes where files git tracks are
+/// changed; empty outside a checkout or without git) and versions.
 ReportEnvironment read_environment(const std::string& directory);
 
 }  // namespace flakebisect::analyzer

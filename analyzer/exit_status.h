@@ -26,8 +26,19 @@ struct UsageError : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+/// One word more than a command takes. Thrown where options are parsed; the command's name is added by who
+/// knows it.
+struct SurplusArgument : UsageError {
+  using UsageError::UsageError;
+};
+
 /// The session named on the command line does not exist (exit status 5).
 struct MissingSession : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+/// The budget ended before the first probe (exit status 3).
+struct BudgetEnded : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 

@@ -18,4 +18,8 @@ std::optional<bool> FailureMatch::same(const std::string& traceback, const Signa
   return same_failure(signature, *expected_);
 }
 
+bool FailureMatch::cannot_be_told_apart(const Signature& signature) const {
+  return !pattern_ && expected_ && signature.file.empty();
+}
+
 }  // namespace flakebisect::analyzer

@@ -20,6 +20,9 @@ class FailureMatch {
   Signature signature(const std::string& traceback) const;
   /// `signature`: that of `traceback`. Nothing where neither a pattern nor the failure's text is known.
   std::optional<bool> same(const std::string& traceback, const Signature& signature) const;
+  /// True for a failure that only an exit status told of, where nothing it printed can be compared with the
+  /// failure to explain: it has to be taken for that one.
+  bool cannot_be_told_apart(const Signature& signature) const;
 
  private:
   std::string victim_;

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <sstream>
@@ -50,7 +51,7 @@ Ended run(const std::string& command, const std::string& directory, double limit
 }  // namespace
 
 Instances::Instances(const repo_reader::TestConfig& config, const std::string& directory, std::size_t count,
-                     const std::atomic<bool>& cancel)
+                     const std::atomic<bool>& cancel, std::optional<double> budget_seconds)
     : directory_(directory), dispose_(config.instance_dispose.value_or("")) {
   if (!config.instance_provision || !config.instance_execute) {
     throw repo_reader::ConfigError(
@@ -60,13 +61,15 @@ Instances::Instances(const repo_reader::TestConfig& config, const std::string& d
                     config.file.string()));
   }
   const auto command = replaced(*config.instance_provision, "$INSTANCE_COUNT", std::to_string(count));
-  const auto ended = run(command, directory, provision_limit_seconds, &cancel);
+  const double limit = std::min(provision_limit_seconds, budget_seconds.value_or(provision_limit_seconds));
+  const auto ended = run(command, directory, limit, &cancel);
   std::istringstream words(ended.out);
   for (std::string word; words >> word;) ids_.push_back(word);
   if (ended.wait_status == 0 && !ids_.empty()) return;
   const std::string message =
       fmt::format("instance_provision '{}' {}, and named {} instances{}{}", command,
-                  ended.wait_status == -1 ? "did not end" : bisect::describe_wait_status(ended.wait_status),
+                  ended.wait_status == -1 ? fmt::format("did not end within {:.6g} seconds", limit)
+                                          : bisect::describe_wait_status(ended.wait_status),
                   ids_.size(), ended.err.empty() ? "" : "; it said:\n", ended.err);
   // The destructor of an object whose constructor throws is not run.
   if (!ids_.empty() && !dispose_.empty()) {

@@ -4,6 +4,7 @@
 /// instance_dispose gives back.
 
 #include <atomic>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -14,10 +15,10 @@ namespace flakebisect::analyzer {
 class Instances {
  public:
   /// Provisions `count` of them, in `directory`. Throws repo_reader::ConfigError where the configuration
-  /// lacks instance_provision or instance_execute, and bisect::CannotRun where provisioning fails; what it
-  /// had named by then is disposed of.
+  /// lacks instance_provision or instance_execute, and bisect::CannotRun where provisioning fails, is
+  /// cancelled or takes longer than the budget; what it had named by then is disposed of.
   Instances(const repo_reader::TestConfig& config, const std::string& directory, std::size_t count,
-            const std::atomic<bool>& cancel);
+            const std::atomic<bool>& cancel, std::optional<double> budget_seconds);
   /// Disposes of them; a failure is told on standard error.
   ~Instances();
   Instances(const Instances&) = delete;

@@ -23,6 +23,7 @@ constexpr std::size_t most_arms = 4096;
 }  // namespace
 
 void InterferenceGuard::observe(const bisect::Observation& observation, std::uint64_t beside, bool of_check) {
+  saw_company_ = saw_company_ || beside != 0;
   if (observation.source != bisect::Source::probe) return;
   const bool odd =
       observation.outcome == Outcome::other_failure || observation.outcome == Outcome::void_probe;

@@ -27,8 +27,8 @@ struct InterferenceCheck {
 
 class InterferenceGuard {
  public:
-  /// Takes every probe's observation. `beside`: other probes that ran at the same time, at the most.
-  /// `of_check`: it answers one of checks().
+  /// Takes every observation; those of a probe are compared. `beside`: other probes that ran at the same
+  /// time, at the most. `of_check`: it answers one of checks().
   void observe(const bisect::Observation& observation, std::uint64_t beside, bool of_check = false);
   /// Probes wanted now because of odd results; handed out once.
   std::vector<InterferenceCheck> checks();
@@ -36,6 +36,8 @@ class InterferenceGuard {
   /// failing run.
   std::optional<InterferenceCheck> before(const bisect::Verdict& verdict,
                                           const std::vector<bisect::TestIndex>& full) const;
+  /// Some of what was observed ran among others.
+  bool saw_company() const { return saw_company_; }
   /// Interference was found: a sentence with the figures, for the user.
   const std::optional<std::string>& found() const { return found_; }
 
@@ -64,6 +66,7 @@ class InterferenceGuard {
   std::optional<OddCheck> check_;
   Arm fresh_;  ///< of all checks so far
   std::optional<std::string> found_;
+  bool saw_company_ = false;
 };
 
 }  // namespace flakebisect::analyzer

@@ -144,7 +144,8 @@ class Loop {
       index_of_.emplace(settings.candidates[i], static_cast<bisect::TestIndex>(i));
     one_at_a_time_ = settings.one_at_a_time;
     full_left_ = settings.full_first;
-    guarded_ = hooks.interference && runners.size() > 1 && !one_at_a_time_;
+    // Evidence of an earlier life's probes among others needs the guard also where there is one slot now.
+    guarded_ = hooks.interference && !one_at_a_time_ && (runners.size() > 1 || guard_.saw_company());
     slots_.reserve(runners.size());
     for (const auto& runner : runners) slots_.push_back(std::make_unique<Slot>(*runner, mutex_, changed_));
   }
@@ -170,7 +171,7 @@ class Loop {
   std::optional<InterferenceCheck> wanted_check() const;
   /// The engine has its verdict, and nothing more has to be run for it.
   bool verdict_stands();
-  bool issued_all() const { return settings_.max_probes != 0 && issued_ >= settings_.max_probes; }
+  bool issued_all() const { return settings_.max_probes && issued_ >= *settings_.max_probes; }
   std::size_t busy() const;
   void update_status();
 
@@ -291,14 +292,22 @@ void Loop::take_result(Slot& slot, std::size_t number) {
   const Probe probe = std::move(*slot.probe);
   slot.probe.reset();
   const std::uint64_t beside = slot.beside;
+  const bool asked_alone = alone_;
   if (beside == 0) alone_ = false;
+  // The guard waits for as many results as it asked for.
+  const auto ask_again = [&] {
+    if (guarded_ && slot.of_check) checks_.push_front({probe.subset, asked_alone});
+  };
   if (slot.failure) {
     const auto failure = std::exchange(slot.failure, nullptr);
-    if (!settings_.slots_may_fail || slots_.size() == 1) std::rethrow_exception(failure);
+    if (!settings_.slots_may_fail) std::rethrow_exception(failure);
     engine_.abandon(probe.id);
     try {
       std::rethrow_exception(failure);
     } catch (const bisect::CannotRun& error) {
+      // With a single slot nothing tells that the tests could be run on another machine.
+      if (slots_.size() == 1 && dynamic_cast<const bisect::MachineLost*>(&error) == nullptr) throw;
+      ask_again();
       lose(slot, number, error.what());
     }
     return;
@@ -311,11 +320,11 @@ void Loop::take_result(Slot& slot, std::size_t number) {
       make_observation(probe, result, index_of_, settings_.candidates.size(), classified.outcome);
   if (hooks_.record) hooks_.record({probe, result, classified, beside, number}, observation);
   if (!one_at_a_time_ || beside == 0) engine_.observe(observation);
-  if (guarded_) {
+  if (guarded_ && !result.lost) {
     guard_.observe(observation, beside, slot.of_check);
     if (guard_.found()) {
       go_one_at_a_time(*guard_.found());
-    } else {
+    } else if (slots_.size() > 1) {
       for (auto& check : guard_.checks()) checks_.push_back(std::move(check));
     }
   }
@@ -323,6 +332,7 @@ void Loop::take_result(Slot& slot, std::size_t number) {
   if (classified.outcome == Outcome::fail) ++loop_.status.failures;
   if (result.lost) {
     ++loop_.status.voids;
+    ask_again();
     lose(slot, number, result.void_reason);
     return;
   }
@@ -387,12 +397,12 @@ LoopResult Loop::run() {
     }
     if (stands) break;
     if (busy() == 0) {
-      if (gives_way) {
-        loop_.end = LoopEnd::gave_way;
-        break;
-      }
       if (issued_all()) {
         loop_.end = LoopEnd::max_probes;
+        break;
+      }
+      if (gives_way) {
+        loop_.end = LoopEnd::gave_way;
         break;
       }
       if (nothing_more && !engine_.waiting() && !engine_.done()) break;

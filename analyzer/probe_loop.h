@@ -22,6 +22,8 @@ namespace flakebisect::analyzer {
 struct Classified {
   bisect::Outcome outcome = bisect::Outcome::void_probe;
   std::string signature;  ///< of the failure; empty where the victim passed or nothing is known
+  /// Nothing but an exit status told of the failure: it is taken for the one to explain.
+  bool by_status_alone = false;
 };
 
 /// What one slot is doing; for the status line.
@@ -48,7 +50,7 @@ struct LoopSettings {
   bool hang_is_failure = false;          ///< as ProbeRequest has it
   TimeLimits limits;                     ///< none unless set
   std::optional<double> budget_seconds;  ///< wall clock
-  std::uint64_t max_probes = 0;          ///< 0: no limit
+  std::optional<std::uint64_t> max_probes;
   std::uint64_t give_up_after_voids =
       12;  ///< this many void probes in a row and nothing else: the tests cannot be run
   /// Interference between probes was found before: only one at a time.
@@ -58,7 +60,8 @@ struct LoopSettings {
   double rest_seconds = 15;
   std::uint64_t full_first =
       0;  ///< so many probes of the whole list before the engine is asked, until one fails
-  bool slots_may_fail = false;  ///< CannotRun from one of several slots is taken for a lost machine
+  /// MachineLost is no end of the search, nor is CannotRun from one of several slots, which is taken for it.
+  bool slots_may_fail = false;
 };
 
 /// A probe's result and where it came from.

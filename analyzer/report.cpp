@@ -133,6 +133,22 @@ void fill_verdict(Report& report, const bisect::Verdict& verdict, double confide
   report.ruled_out = ruled_out(report);
 }
 
+void set_seconds_per_run(Report& report) {
+  std::set<std::string> wanted(report.reproduce.tests.begin(), report.reproduce.tests.end());
+  if (report.side_by_side) wanted = {report.reproduce.beside.begin(), report.reproduce.beside.end()};
+  wanted.erase(report.victim);
+  double seconds = 0;
+  std::uint64_t runs = 0;
+  for (const auto& probe : report.probes) {
+    if (probe.outcome == bisect::Outcome::void_probe || probe.ran.size() != wanted.size()) continue;
+    const auto ran = names(report, probe.ran);
+    if (!std::all_of(ran.begin(), ran.end(), [&](const auto& id) { return wanted.count(id) != 0; })) continue;
+    seconds += probe.seconds;
+    ++runs;
+  }
+  if (runs != 0) report.reproduce.seconds_per_run = seconds / static_cast<double>(runs);
+}
+
 void add_posterior_step(Report& report, std::uint64_t probes,
                         const std::vector<bisect::Explanation>& leading) {
   PosteriorStep step;

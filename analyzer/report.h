@@ -155,6 +155,10 @@ struct Report {
 /// Throws std::out_of_range where the verdict names a candidate that is not there.
 void fill_verdict(Report& report, const bisect::Verdict& verdict, double confidence);
 
+/// reproduce.seconds_per_run, from the probes of the reproduction's own tests: their mean, start-up included.
+/// Unchanged where there were none. fill_verdict() and `report.probes` come before.
+void set_seconds_per_run(Report& report);
+
 /// Adds a step to the evolution of the posterior.
 void add_posterior_step(Report& report, std::uint64_t probes,
                         const std::vector<bisect::Explanation>& leading);

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "analyzer/report_words.h"
+#include "analyzer/session_file.h"
 
 namespace flakebisect::analyzer {
 
@@ -11,22 +12,10 @@ using bisect::Kind;
 namespace {
 
 /// The command for a session named as "FILE#NUMBER".
-std::string resume_command(const std::string& session) {
+std::string command_to_resume(const std::string& session) {
   const auto mark = session.rfind('#');
   if (mark == std::string::npos) return "flakebisect resume " + session;
-  std::string file = session.substr(0, mark);
-  if (file.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._/-") !=
-      std::string::npos) {
-    std::string quoted;
-    for (const char c : file) {
-      if (c == '\'')
-        quoted += "'\\''";
-      else
-        quoted += c;
-    }
-    file = fmt::format("'{}'", quoted);
-  }
-  return fmt::format("flakebisect resume --session {} {}", file, session.substr(mark + 1));
+  return resume_command(session.substr(0, mark), session.substr(mark + 1));
 }
 
 std::vector<std::string> advice_for_kind(const Report& report) {
@@ -83,7 +72,7 @@ std::vector<std::string> advice_for_kind(const Report& report) {
       break;
   }
   if (report.session.empty()) return {"Give it more time with --budget."};
-  return {"Go on where it stopped: " + resume_command(report.session)};
+  return {"Go on where it stopped: " + command_to_resume(report.session)};
 }
 
 }  // namespace

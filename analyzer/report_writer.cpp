@@ -31,8 +31,7 @@ void write_file(const std::string& path, const std::string& text) {
 }  // namespace
 
 void write_reports(const Report& report, const std::vector<ReportRequest>& requests,
-                   const CommonOptions& common) {
-  bool stdout_taken = false;
+                   const CommonOptions& common, bool stdout_taken) {
   for (const auto& request : requests) stdout_taken = stdout_taken || request.file == "-";
   std::FILE* out = stdout_taken ? stderr : stdout;
   if (!stdout_taken || !common.quiet) {

@@ -11,8 +11,8 @@
 namespace flakebisect::analyzer {
 
 /// Throws OutputError where a file cannot be written. When one of the requests takes standard output ("-"),
-/// the words go to standard error instead.
+/// or `stdout_taken` says that something else does, the words go to standard error instead.
 void write_reports(const Report& report, const std::vector<ReportRequest>& requests,
-                   const CommonOptions& common);
+                   const CommonOptions& common, bool stdout_taken = false);
 
 }  // namespace flakebisect::analyzer

@@ -4,6 +4,8 @@
 #include <chrono>
 #include <filesystem>
 
+#include "analyzer/exit_status.h"
+#include "bisect/list_timeout.h"
 #include "repo_reader/input_error.h"
 
 namespace flakebisect::analyzer {
@@ -23,7 +25,13 @@ void plan_launchers(RunnerPlan& plan, const BisectOptions& options, repo_reader:
           InputError::Kind::unreadable,
           "--launcher testr takes its instances from a .testr.conf, and there is none in " + directory);
     }
-    plan.instances = std::make_shared<Instances>(*config, directory, options.jobs, stop.requested);
+    try {
+      plan.instances = std::make_shared<Instances>(*config, directory, options.jobs, stop.requested,
+                                                   options.budget_seconds);
+    } catch (const bisect::CannotRun&) {
+      if (stop.requested) throw Interrupted{stop.number};
+      throw;
+    }
     for (const auto& id : plan.instances->ids())
       plan.launchers.push_back(bisect::instance_launcher(*config->instance_execute, id));
   } else {
@@ -104,22 +112,41 @@ RunnerPlan plan_runners(const BisectOptions& options, repo_reader::ConfigFamily 
   return plan;
 }
 
-double listing_limit_seconds(const BisectOptions& options) {
-  return std::min(300.0, options.budget_seconds.value_or(300.0));
-}
-
-Discovered discover(RunnerPlan& plan, const StopSignals& stop, double limit_seconds) {
+Discovered discover(RunnerPlan& plan, const StopSignals& stop, const BisectOptions& options) {
+  constexpr double most_seconds = 300;
+  const double limit_seconds = std::min(most_seconds, options.budget_seconds.value_or(most_seconds));
   Discovered discovered;
-  const auto start = std::chrono::steady_clock::now();
-  if (plan.server) {
-    bisect::ServerRunner runner(*plan.server);
-    discovered.tests = runner.list_tests(stop.requested, limit_seconds);
-  } else {
-    bisect::CommandRunner runner(*plan.command);
-    discovered.tests = runner.list_tests(stop.requested, limit_seconds);
-    plan.command->discovered = discovered.tests;
+  const auto begin = std::chrono::steady_clock::now();
+  const auto seconds_since = [](std::chrono::steady_clock::time_point start) {
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  };
+  // Any machine may tell, so one that is dead is passed over.
+  for (std::size_t next = 1;; ++next) {
+    const auto start = std::chrono::steady_clock::now();
+    const double left = std::max(0.001, limit_seconds - seconds_since(begin));
+    try {
+      if (plan.server) {
+        auto options = *plan.server;
+        options.queue_limit_seconds = std::min(options.queue_limit_seconds, left);
+        bisect::ServerRunner runner(std::move(options));
+        discovered.tests = runner.list_tests(stop.requested, left);
+      } else {
+        bisect::CommandRunner runner(*plan.command);
+        discovered.tests = runner.list_tests(stop.requested, left);
+        plan.command->discovered = discovered.tests;
+      }
+      discovered.seconds = seconds_since(start);
+      break;
+    } catch (const bisect::ListTimeout& timeout) {
+      if (limit_seconds >= most_seconds) throw;
+      throw BudgetEnded(std::string("--budget ended while the tests were being listed; give it more: ") +
+                        timeout.what());
+    } catch (const bisect::MachineLost&) {
+      if (next >= plan.launchers.size() || seconds_since(begin) >= limit_seconds || stop.requested) throw;
+      if (plan.command) plan.command->launcher = plan.launchers[next];
+      if (plan.server) plan.server->launcher = plan.launchers[next];
+    }
   }
-  discovered.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   if (stop.requested) throw Interrupted{stop.number};
   return discovered;
 }

@@ -35,7 +35,7 @@ struct RunnerPlan {
 
 /// Reads the configuration of the directory. `family`: whose repository it is. Throws
 /// repo_reader::ConfigError, and repo_reader::InputError where nothing says how to run tests.
-/// Provisions testr's instances where --launcher asks for them.
+/// Provisions testr's instances where --launcher asks for them; Interrupted where a signal ends that.
 RunnerPlan plan_runners(const BisectOptions& options, repo_reader::ConfigFamily family,
                         const StopSignals& stop);
 
@@ -44,12 +44,10 @@ struct Discovered {
   double seconds = 0;                             ///< what listing took
 };
 
-/// Asks for the list of tests, and remembers it in the plan. Throws CannotRun, also where the list does not
-/// come within the limit, and Interrupted.
-Discovered discover(RunnerPlan& plan, const StopSignals& stop, double limit_seconds);
-
-/// How long listing may take: five minutes, and no longer than the budget.
-double listing_limit_seconds(const BisectOptions& options);
+/// Asks for the list of tests, and remembers it in the plan. That may take five minutes, and no longer than
+/// the budget. Throws CannotRun, also where the list does not come within five minutes, BudgetEnded and
+/// Interrupted.
+Discovered discover(RunnerPlan& plan, const StopSignals& stop, const BisectOptions& options);
 
 /// One runner a slot.
 std::vector<std::unique_ptr<bisect::Runner>> make_runners(const RunnerPlan& plan, std::uint64_t jobs);

@@ -16,6 +16,7 @@
 #include "analyzer/forecast_words.h"
 #include "analyzer/preamble.h"
 #include "analyzer/report_words.h"
+#include "analyzer/session_file.h"
 #include "analyzer/side_by_side.h"
 #include "analyzer/status_view.h"
 #include "analyzer/stop_signals.h"
@@ -83,8 +84,9 @@ class Classifier {
     }
     const auto signature = match_.signature(result.traceback);
     classified.signature = signature_text(signature);
-    classified.outcome =
-        match_.same(result.traceback, signature).value_or(true) ? Outcome::fail : Outcome::other_failure;
+    classified.by_status_alone = result.by_exit_status && match_.cannot_be_told_apart(signature);
+    const bool same = classified.by_status_alone || match_.same(result.traceback, signature).value_or(true);
+    classified.outcome = same ? Outcome::fail : Outcome::other_failure;
     return classified;
   }
 
@@ -196,6 +198,24 @@ double reserve_seconds(double budget) {
   return std::min({5.0, std::max(0.8, 0.1 * budget), 0.5 * budget});
 }
 
+std::vector<StoredObservation> first_evidence(const Bisection& bisection) {
+  std::vector<StoredObservation> evidence;
+  const auto& side_by_side = bisection.facts.side_by_side;
+  if (!bisection.options.no_history || side_by_side) {
+    for (const auto& observation : bisection.facts.history) {
+      StoredObservation stored;
+      stored.observation = observation;
+      stored.asked = observation.ran;
+      stored.made_at = now_seconds();
+      stored.runner = side_by_side ? fmt::format("session {}", side_by_side->first_session) : "repository";
+      stored.version = FLAKEBISECT_VERSION;
+      evidence.push_back(std::move(stored));
+    }
+  }
+  for (auto& stored : shared_observations(bisection)) evidence.push_back(std::move(stored));
+  return evidence;
+}
+
 SearchEnd run_search(Bisection& bisection, const std::optional<Turn>& turn) {
   SearchEnd ended;
   const auto& facts = bisection.facts;
@@ -237,30 +257,15 @@ SearchEnd run_search(Bisection& bisection, const std::optional<Turn>& turn) {
     thin(report.evolution);
   };
   if (bisection.earlier.empty()) {
-    if (!options.no_history || side_by_side) {
-      for (const auto& observation : facts.history) {
-        StoredObservation stored;
-        stored.observation = observation;
-        stored.asked = observation.ran;
-        stored.made_at = now_seconds();
-        stored.runner =
-            side_by_side ? fmt::format("session {}", facts.side_by_side->first_session) : "repository";
-        stored.version = FLAKEBISECT_VERSION;
-        bisection.store->add(bisection.session, stored);
-        engine.observe(observation);
-      }
-    }
-    for (const auto& stored : shared_observations(bisection)) {
-      bisection.store->add(bisection.session, stored);
-      engine.observe(stored.observation);
-    }
-  } else {
-    for (const auto& stored : bisection.earlier) {
-      gather(gathered, stored);
-      if (bisection.one_at_a_time && stored.beside != 0) continue;
-      engine.observe(stored.observation);
-      guard.observe(stored.observation, stored.beside);
-    }
+    // A session is created with what is known; one of an earlier version may have been killed before that.
+    bisection.earlier = first_evidence(bisection);
+    bisection.store->add(bisection.session, bisection.earlier);
+  }
+  for (const auto& stored : bisection.earlier) {
+    gather(gathered, stored);
+    if (bisection.one_at_a_time && stored.beside != 0) continue;
+    engine.observe(stored.observation);
+    guard.observe(stored.observation, stored.beside);
   }
   step();
   if (!options.common.quiet && !std::exchange(bisection.introduced, true)) {
@@ -285,13 +290,19 @@ SearchEnd run_search(Bisection& bisection, const std::optional<Turn>& turn) {
     settings.budget_seconds =
         std::max(0.0, *options.budget_seconds - gone.count() - reserve_seconds(*options.budget_seconds));
   }
-  settings.max_probes = options.max_probes;
+  settings.max_probes = bisection.probes_left;
+  if (!settings.max_probes && options.max_probes != 0) settings.max_probes = options.max_probes;
   settings.limits = side_by_side ? side_by_side_limits(facts, options.test_timeout_seconds)
                                  : time_limits(facts, options.test_timeout_seconds);
   if (turn && side_by_side && gathered.failures == 0) settings.full_first = turn->probes;
 
+  const auto warn = [&](const std::string& warning) {
+    if (!options.common.quiet) std::fprintf(stderr, "warning: %s\n", warning.c_str());
+    report.warnings.push_back(warning);
+  };
   LoopHooks hooks;
   hooks.classify = classify;
+  bool said_by_status = false;
   hooks.record = [&](const ProbeFacts& facts_of_probe, const bisect::Observation& observation) {
     const auto& probe = facts_of_probe.probe;
     const auto& result = facts_of_probe.result;
@@ -310,6 +321,13 @@ SearchEnd run_search(Bisection& bisection, const std::optional<Turn>& turn) {
     stored.version = FLAKEBISECT_VERSION;
     bisection.store->add(bisection.session, stored);
     gather(gathered, stored);
+    if (classified.by_status_alone && !std::exchange(said_by_status, true)) {
+      view.clear();
+      warn(
+          "the command's output is no subunit and names no line that failed, so its exit status speaks: "
+          "every failure of it counts as the one to explain; to tell failures apart, let it print them and "
+          "name the one with --match");
+    }
     if (bisection.shared) bisection.shared->add(facts.victim, result, facts_of_probe.beside);
     if (options.common.verbose) {
       view.clear();
@@ -326,17 +344,18 @@ SearchEnd run_search(Bisection& bisection, const std::optional<Turn>& turn) {
   hooks.interference = [&](const std::string& sentence) {
     bisection.store->set_one_at_a_time(bisection.session);
     bisection.one_at_a_time = true;
+    if (bisection.shared) bisection.shared->disturbed();
     Engine fresh(make_problem(bisection), make_engine_options(bisection, gathered.probes));
     for (const auto& observation : evidence_of(bisection)) fresh.observe(observation);
     view.clear();
     const auto warning =
         sentence + ". From there on one probe ran at a time, and those that ran beside others do not count";
-    std::fprintf(stderr, "warning: %s\n", warning.c_str());
-    report.warnings.push_back(warning);
+    warn(warning);
     return fresh;
   };
   settings.slots_may_fail = options.launcher.has_value();
   hooks.lost = [&](std::size_t slot, const std::string& reason, double rest_seconds) {
+    if (options.common.quiet) return;
     view.clear();
     std::fprintf(stderr, "warning: slot %zu (%s): %s; it is tried again in %s\n", slot,
                  bisection.runner_names[slot].c_str(), reason.c_str(), format_seconds(rest_seconds).c_str());
@@ -359,7 +378,7 @@ SearchEnd run_search(Bisection& bisection, const std::optional<Turn>& turn) {
   }
 
   const auto resume_advice = [&] {
-    return fmt::format("flakebisect resume --session {} {}", bisection.store->path(), bisection.session);
+    return resume_command(bisection.store->path(), std::to_string(bisection.session));
   };
   LoopResult& loop = ended.loop;
   CiSection section(stderr, "flakebisect: why does " + facts.victim + " fail?");
@@ -368,7 +387,7 @@ SearchEnd run_search(Bisection& bisection, const std::optional<Turn>& turn) {
   } catch (...) {
     view.clear();
     try {
-      bisection.store->finish(bisection.session, "failed", "");
+      bisection.store->set_state(bisection.session, "failed");
     } catch (const SessionError&) {
       // The session file itself may be what failed; what went wrong first is what is told.
     }
@@ -419,6 +438,7 @@ SearchEnd run_search(Bisection& bisection, const std::optional<Turn>& turn) {
     if (one.source == Source::probe)
       report.probes.push_back({std::move(one.ran), one.outcome, one.purpose, one.seconds});
   }
+  set_seconds_per_run(report);
   report.failure.traceback = facts.traceback;
   if (!facts.traceback.empty())
     report.failure.signature = signature_text(failure_signature(facts.traceback, facts.victim));

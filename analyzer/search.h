@@ -4,11 +4,13 @@
 
 #include <cstdint>
 #include <optional>
+#include <vector>
 
 #include "analyzer/bisection.h"
 #include "analyzer/exit_status.h"
 #include "analyzer/probe_loop.h"
 #include "analyzer/report.h"
+#include "analyzer/session_store.h"
 #include "analyzer/side_by_side.h"
 #include "bisect/engine.h"
 
@@ -28,6 +30,9 @@ struct SearchEnd {
 /// Runs one search until a verdict, a limit, a signal or the end of its turn (nothing: it has all the time).
 /// A search that gave way has no report yet. Throws as run_bisection does.
 SearchEnd run_search(Bisection& bisection, const std::optional<Turn>& turn);
+
+/// What is known before the first probe: stored runs, and what probes for other victims saw of this one.
+std::vector<StoredObservation> first_evidence(const Bisection& bisection);
 
 /// What of the budget is kept for ending the probes, the forecast and the reports, so that all of it is done
 /// by the deadline.

@@ -2,6 +2,7 @@
 
 #include <SQLiteCpp/SQLiteCpp.h>
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <sys/file.h>
 #include <unistd.h>
 
@@ -88,6 +89,24 @@ std::string advice(const std::string& path, const SQLite::Exception& error) {
   }
 }
 
+[[noreturn]] void fail(const std::string& path, const SQLite::Exception& error) {
+  const int code = error.getErrorCode();
+  if (code == 26 || code == 11) throw UnusableSession(advice(path, error));
+  throw SessionError(advice(path, error));
+}
+
+/// The name of a file that nobody may write, for SQLite: it needs no files beside it then.
+std::string read_only_name(const std::string& path) {
+  std::string name = "file:";
+  for (const char c : path) {
+    if (c == '?' || c == '#' || c == '%')
+      name += fmt::format("%{:02x}", static_cast<unsigned>(c));
+    else
+      name += c;
+  }
+  return name + "?immutable=1";
+}
+
 SessionInfo read_session(SQLite::Statement& row) {
   SessionInfo info;
   info.id = row.getColumn(0).getInt64();
@@ -121,11 +140,13 @@ double now_seconds() {
 struct SessionStore::State {
   std::string path;
   SQLite::Database database;
-  std::map<std::int64_t, int> locks;  ///< open descriptors of the held sessions' lock files
-  std::map<std::int64_t, std::int64_t> next_sequence;
+  std::map<std::int64_t, int> locks;                   ///< open descriptors of the held sessions' lock files
+  std::map<std::int64_t, std::int64_t> last_sequence;  ///< of each session, as committed
 
   explicit State(const std::string& file)
       : path(file), database(file, SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE, 10000) {}
+  State(const std::string& file, int flags)
+      : path(file), database(read_only_name(file), flags | SQLite::OPEN_URI, 10000) {}
 
   std::string lock_path(std::int64_t id) const { return path + "." + std::to_string(id) + ".lock"; }
 
@@ -135,24 +156,87 @@ struct SessionStore::State {
     try {
       return action();
     } catch (const SQLite::Exception& error) {
-      throw SessionError(advice(path, error));
+      fail(path, error);
+    }
+  }
+
+  /// Within a transaction. Returns the sequence number of the last one, to be remembered once it is
+  /// committed.
+  std::int64_t insert(std::int64_t id, const std::vector<StoredObservation>& observations) {
+    std::int64_t sequence = 0;
+    if (const auto known = last_sequence.find(id); known != last_sequence.end()) {
+      sequence = known->second;
+    } else {
+      SQLite::Statement last(database,
+                             "SELECT coalesce(max(sequence), 0) FROM observation WHERE session = ?");
+      last.bind(1, id);
+      last.executeStep();
+      sequence = last.getColumn(0).getInt64();
+    }
+    for (const auto& stored : observations) insert(id, ++sequence, stored);
+    SQLite::Statement update(database, "UPDATE session SET updated = ? WHERE id = ?");
+    update.bind(1, now_seconds());
+    update.bind(2, id);
+    update.exec();
+    return sequence;
+  }
+
+  void insert(std::int64_t id, std::int64_t sequence, const StoredObservation& stored) {
+    const auto& observation = stored.observation;
+    SQLite::Statement row(
+        database,
+        "INSERT INTO observation (session, sequence, source, purpose, outcome, weight, asked, ran,"
+        " seconds, startup_seconds, victim_seconds, process, signature, void_reason, made_at,"
+        " runner, beside, version) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+    row.bind(1, id);
+    row.bind(2, sequence);
+    row.bind(3, static_cast<int>(observation.source));
+    row.bind(4, static_cast<int>(observation.purpose));
+    row.bind(5, static_cast<int>(observation.outcome));
+    row.bind(6, observation.weight);
+    row.bind(7, encode_indices(stored.asked));
+    row.bind(8, encode_indices(observation.ran));
+    row.bind(9, observation.seconds);
+    row.bind(10, stored.startup_seconds);
+    row.bind(11, stored.victim_seconds);
+    row.bind(12, static_cast<std::int64_t>(observation.process));
+    row.bind(13, stored.signature);
+    row.bind(14, stored.void_reason);
+    row.bind(15, stored.made_at);
+    row.bind(16, stored.runner);
+    row.bind(17, static_cast<std::int64_t>(stored.beside));
+    row.bind(18, stored.version);
+    row.exec();
+    if (stored.signature.empty()) return;
+    SQLite::Statement failure(
+        database, "INSERT OR IGNORE INTO failure (session, signature, traceback) VALUES (?, ?, ?)");
+    failure.bind(1, id);
+    failure.bind(2, stored.signature);
+    failure.bind(3, stored.traceback);
+    failure.exec();
+  }
+
+  /// Throws where the file is not ours; to be asked before anything in it is changed.
+  void check_owner() {
+    // In this order: another process may be about to make the file, tables and id at once.
+    const int tables = database.execAndGet("SELECT count(*) FROM sqlite_master").getInt();
+    const int application = database.execAndGet("PRAGMA application_id").getInt();
+    if (tables != 0 && application != application_id) {
+      throw UnusableSession("the session file " + path +
+                            " is the SQLite file of another program; name another with --session FILE");
     }
   }
 
   void migrate() {
-    const int application = database.execAndGet("PRAGMA application_id").getInt();
-    const int tables = database.execAndGet("SELECT count(*) FROM sqlite_master").getInt();
-    if (tables != 0 && application != application_id) {
-      throw SessionError("the session file " + path +
-                         " is the SQLite file of another program; name another with --session FILE");
-    }
+    // Steps are only ever added: where none is missing, nothing has to be written.
+    if (database.execAndGet("PRAGMA user_version").getInt() == schema_version) return;
     SQLite::Transaction transaction(database, SQLite::TransactionBehavior::IMMEDIATE);
     const int found = database.execAndGet("PRAGMA user_version").getInt();
     if (found > schema_version) {
-      throw SessionError("the session file " + path + " was written by a newer flakebisect (its schema is " +
-                         std::to_string(found) + ", this program knows up to " +
-                         std::to_string(schema_version) +
-                         "); use that version, or name another file with --session FILE");
+      throw UnusableSession("the session file " + path +
+                            " was written by a newer flakebisect (its schema is " + std::to_string(found) +
+                            ", this program knows up to " + std::to_string(schema_version) +
+                            "); use that version, or name another file with --session FILE");
     }
     for (int step = found; step < schema_version; ++step)
       database.exec(migrations[static_cast<std::size_t>(step)]);
@@ -164,7 +248,7 @@ struct SessionStore::State {
   }
 };
 
-SessionStore::SessionStore(const std::string& path) {
+SessionStore::SessionStore(const std::string& path, Access access) {
   std::error_code error;
   const auto folder = std::filesystem::path(path).parent_path();
   if (!folder.empty()) std::filesystem::create_directories(folder, error);
@@ -174,12 +258,20 @@ SessionStore::SessionStore(const std::string& path) {
   }
   try {
     state_ = std::make_unique<State>(path);
+    state_->check_owner();
     state_->database.exec("PRAGMA journal_mode = WAL");
     state_->database.exec("PRAGMA synchronous = FULL");
     state_->database.exec("PRAGMA foreign_keys = ON");
     state_->migrate();
   } catch (const SQLite::Exception& failure) {
-    throw SessionError(advice(path, failure));
+    const int code = failure.getErrorCode();
+    if (access == Access::write || (code != 8 && code != 14)) fail(path, failure);  // READONLY, CANTOPEN
+    try {
+      state_ = std::make_unique<State>(path, SQLite::OPEN_READONLY);
+      state_->migrate();
+    } catch (const SQLite::Exception& again) {
+      fail(path, again);
+    }
   }
 }
 
@@ -194,12 +286,13 @@ const std::string& SessionStore::path() const {
   return state_->path;
 }
 
-std::int64_t SessionStore::create(const SessionInfo& info) {
+std::int64_t SessionStore::create(const SessionInfo& info, const std::vector<StoredObservation>& known) {
   const std::int64_t id = state_->guard([&] {
+    SQLite::Transaction transaction(state_->database, SQLite::TransactionBehavior::IMMEDIATE);
     SQLite::Statement insert(
         state_->database,
         "INSERT INTO session (created, updated, state, directory, run_id, worker, victim,"
-        " options, problem, context) VALUES (?, ?, 'running', ?, ?, ?, ?, ?, ?, ?)");
+        " options, problem, context, one_at_a_time) VALUES (?, ?, 'running', ?, ?, ?, ?, ?, ?, ?, ?)");
     const double now = now_seconds();
     insert.bind(1, now);
     insert.bind(2, now);
@@ -210,8 +303,13 @@ std::int64_t SessionStore::create(const SessionInfo& info) {
     insert.bind(7, info.options);
     insert.bind(8, info.problem);
     insert.bind(9, info.context);
+    insert.bind(10, info.one_at_a_time ? 1 : 0);
     insert.exec();
-    return state_->database.getLastInsertRowid();
+    const std::int64_t number = state_->database.getLastInsertRowid();
+    const auto last = state_->insert(number, known);
+    transaction.commit();
+    state_->last_sequence[number] = last;
+    return number;
   });
   hold(id);
   return id;
@@ -235,9 +333,9 @@ void SessionStore::hold(std::int64_t id) {
         std::this_thread::sleep_for(std::chrono::milliseconds(20));
         continue;
       }
-      throw SessionError("session " + std::to_string(id) + " is being worked on by " +
-                         holder(id).value_or("another process") +
-                         "; wait for it, or end it and go on with 'flakebisect resume'");
+      throw UnusableSession("session " + std::to_string(id) + " is being worked on by " +
+                            holder(id).value_or("another process") +
+                            "; wait for it, or end it and go on with 'flakebisect resume'");
     }
     // The former holder removes its file when it ends: a lock on a removed file protects nothing.
     std::error_code error;
@@ -299,57 +397,17 @@ std::optional<std::int64_t> SessionStore::latest_unfinished() {
   });
 }
 
-void SessionStore::add(std::int64_t id, const StoredObservation& stored) {
+void SessionStore::add(std::int64_t id, const StoredObservation& observation) {
+  add(id, std::vector<StoredObservation>{observation});
+}
+
+void SessionStore::add(std::int64_t id, const std::vector<StoredObservation>& observations) {
+  if (observations.empty()) return;
   state_->guard([&] {
-    auto& database = state_->database;
-    SQLite::Transaction transaction(database, SQLite::TransactionBehavior::IMMEDIATE);
-    auto [sequence, is_new] = state_->next_sequence.try_emplace(id, 0);
-    if (is_new) {
-      SQLite::Statement last(database,
-                             "SELECT coalesce(max(sequence), 0) FROM observation WHERE session = ?");
-      last.bind(1, id);
-      last.executeStep();
-      sequence->second = last.getColumn(0).getInt64();
-    }
-    const auto& observation = stored.observation;
-    SQLite::Statement insert(
-        database,
-        "INSERT INTO observation (session, sequence, source, purpose, outcome, weight, asked, ran,"
-        " seconds, startup_seconds, victim_seconds, process, signature, void_reason, made_at,"
-        " runner, beside, version) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
-    insert.bind(1, id);
-    insert.bind(2, sequence->second + 1);
-    insert.bind(3, static_cast<int>(observation.source));
-    insert.bind(4, static_cast<int>(observation.purpose));
-    insert.bind(5, static_cast<int>(observation.outcome));
-    insert.bind(6, observation.weight);
-    insert.bind(7, encode_indices(stored.asked));
-    insert.bind(8, encode_indices(observation.ran));
-    insert.bind(9, observation.seconds);
-    insert.bind(10, stored.startup_seconds);
-    insert.bind(11, stored.victim_seconds);
-    insert.bind(12, static_cast<std::int64_t>(observation.process));
-    insert.bind(13, stored.signature);
-    insert.bind(14, stored.void_reason);
-    insert.bind(15, stored.made_at);
-    insert.bind(16, stored.runner);
-    insert.bind(17, static_cast<std::int64_t>(stored.beside));
-    insert.bind(18, stored.version);
-    insert.exec();
-    if (!stored.signature.empty()) {
-      SQLite::Statement failure(
-          database, "INSERT OR IGNORE INTO failure (session, signature, traceback) VALUES (?, ?, ?)");
-      failure.bind(1, id);
-      failure.bind(2, stored.signature);
-      failure.bind(3, stored.traceback);
-      failure.exec();
-    }
-    SQLite::Statement update(database, "UPDATE session SET updated = ? WHERE id = ?");
-    update.bind(1, now_seconds());
-    update.bind(2, id);
-    update.exec();
+    SQLite::Transaction transaction(state_->database, SQLite::TransactionBehavior::IMMEDIATE);
+    const auto last = state_->insert(id, observations);
     transaction.commit();
-    ++sequence->second;
+    state_->last_sequence[id] = last;
   });
 }
 
@@ -413,6 +471,16 @@ void SessionStore::finish(std::int64_t id, const std::string& state, const std::
     update.bind(2, report);
     update.bind(3, now_seconds());
     update.bind(4, id);
+    update.exec();
+  });
+}
+
+void SessionStore::set_state(std::int64_t id, const std::string& state) {
+  state_->guard([&] {
+    SQLite::Statement update(state_->database, "UPDATE session SET state = ?, updated = ? WHERE id = ?");
+    update.bind(1, state);
+    update.bind(2, now_seconds());
+    update.bind(3, id);
     update.exec();
   });
 }

@@ -20,6 +20,12 @@ struct SessionError : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+/// Of these, what is wrong with the file or session that was named rather than with writing it: no session
+/// file, one of a newer version, or a session that another process holds (exit status 5).
+struct UnusableSession : SessionError {
+  using SessionError::SessionError;
+};
+
 /// What a session was started with. JSON members hold what `resume` needs to go on; see docs/sessions.md.
 struct SessionInfo {
   std::int64_t id = 0;
@@ -33,7 +39,7 @@ struct SessionInfo {
   std::string options;  ///< JSON: the options of the command line that matter
   std::string problem;  ///< JSON: candidates with durations and weights, start-up, the failure to explain
   std::string context;  ///< JSON: git revision, configuration and list hashes, versions, host
-  std::string report;   ///< JSON report of the last end; empty before
+  std::string report;   ///< JSON report of the last end with one; empty before
   /// Probes at once were found to disturb each other: only those that ran alone count.
   bool one_at_a_time = false;
   std::uint64_t observations = 0;  ///< probes only, not history
@@ -69,16 +75,20 @@ struct StoredFailure {
 /// whatever ends it.
 class SessionStore {
  public:
+  /// `read`: nothing is to be written, so a file that is read-only will do, in a folder that is, too.
+  enum class Access : std::uint8_t { write, read };
+
   /// Opens or creates the file and its folder; brings an older schema up to date. Throws SessionError.
-  explicit SessionStore(const std::string& path);
+  explicit SessionStore(const std::string& path, Access access = Access::write);
   ~SessionStore();
   SessionStore(const SessionStore&) = delete;
   SessionStore& operator=(const SessionStore&) = delete;
 
   const std::string& path() const;
 
-  /// Adds a session (info.id, created, updated and state are set here) and holds it.
-  std::int64_t create(const SessionInfo& info);
+  /// Adds a session (info.id, created, updated and state are set here) and holds it. What is known from the
+  /// start is committed with it: all of it is there, or no session is.
+  std::int64_t create(const SessionInfo& info, const std::vector<StoredObservation>& known = {});
   /// Holds a session for this process; throws SessionError naming the holder where another process has it.
   void hold(std::int64_t id);
   /// Who holds the session: "pid 123 on host since ..."; nothing where nobody does.
@@ -91,9 +101,13 @@ class SessionStore {
 
   /// Commits one observation; it is on the disk when this returns.
   void add(std::int64_t id, const StoredObservation& observation);
+  /// Commits all of them at once, or none.
+  void add(std::int64_t id, const std::vector<StoredObservation>& observations);
   std::vector<StoredObservation> observations(std::int64_t id);
   std::vector<StoredFailure> failures(std::int64_t id);
   void finish(std::int64_t id, const std::string& state, const std::string& report);
+  /// Changes the state and keeps the report.
+  void set_state(std::int64_t id, const std::string& state);
   void set_context(std::int64_t id, const std::string& context);
   /// From now on only observations that were made alone (beside == 0) are evidence.
   void set_one_at_a_time(std::int64_t id);

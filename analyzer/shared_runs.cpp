@@ -37,6 +37,7 @@ std::vector<std::string> SharedRuns::behind(const std::string& id) const {
 }
 
 void SharedRuns::add(const std::string& victim, const bisect::ProbeResult& result, std::uint64_t beside) {
+  if (one_at_a_time_ && beside != 0) return;
   std::vector<std::string> ran;
   for (const auto& test : result.ran) ran.push_back(test.id);
   ran.push_back(victim);
@@ -45,6 +46,11 @@ void SharedRuns::add(const std::string& victim, const bisect::ProbeResult& resul
       runs_[test.id].push_back({ran, test.end, test.traceback, beside});
     ran.push_back(test.id);
   }
+}
+
+void SharedRuns::disturbed() {
+  one_at_a_time_ = true;
+  for (auto& [id, runs] : runs_) std::erase_if(runs, [](const SharedRun& run) { return run.beside != 0; });
 }
 
 const std::vector<SharedRun>& SharedRuns::of(const std::string& id) const {

@@ -36,6 +36,11 @@ class SharedRuns {
   /// Takes the results that a probe for `victim` brought of others.
   void add(const std::string& victim, const bisect::ProbeResult& result, std::uint64_t beside);
 
+  /// Probes at once were found to disturb each other: what ran beside others is forgotten, and is not taken
+  /// any more.
+  void disturbed();
+  bool one_at_a_time() const { return one_at_a_time_; }
+
   /// What is known of a victim so far.
   const std::vector<SharedRun>& of(const std::string& id) const;
 
@@ -47,6 +52,7 @@ class SharedRuns {
   };
   std::map<std::string, Place> places_;
   std::map<std::string, std::vector<SharedRun>> runs_;
+  bool one_at_a_time_ = false;
 };
 
 }  // namespace flakebisect::analyzer

@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string_view>
 
 #include "analyzer/bisect_case.h"
 #include "analyzer/bisection.h"
@@ -16,6 +17,9 @@
 #include "bisect/engine.h"
 
 namespace flakebisect::analyzer {
+
+/// How the names of its runners begin, which its observations keep.
+constexpr std::string_view side_by_side_mark = "side by side ";
 
 /// What a turn may take while the failure does not come.
 struct Turn {

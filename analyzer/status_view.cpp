@@ -211,12 +211,11 @@ void StatusView::update(const StatusFacts& facts) {
     std::fflush(out_);
     return;
   }
-  if (facts.loop.probes == 0) return;
   std::pair<Kind, std::vector<bisect::TestIndex>> leader{Kind::inconclusive, {}};
   if (!facts.leading.empty() && facts.leading.front().probability >= news_probability)
     leader = {facts.leading.front().kind, facts.leading.front().tests};
-  const bool news =
-      (facts.loop.failures != 0 && !failed_) || (leader.first != Kind::inconclusive && leader != leader_);
+  const bool news = facts.loop.probes != 0 && ((facts.loop.failures != 0 && !failed_) ||
+                                               (leader.first != Kind::inconclusive && leader != leader_));
   const bool minute = facts.loop.elapsed_seconds - std::max(0.0, last_seconds_) >= plain_interval_seconds;
   if (!news && !minute) return;
   if (leader.first != Kind::inconclusive) leader_ = std::move(leader);

@@ -57,7 +57,7 @@ double Execution::elapsed() const {
 
 void Execution::take() {
   if (!out_.empty()) decoder_.feed(out_);
-  errors_.add(err_);
+  errors_.add(signs_.take(err_));
   out_.clear();
   err_.clear();
 }

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "bisect/child_process.h"
+#include "bisect/launcher.h"
 #include "bisect/temporary_folder.h"
 #include "repo_reader/stream_decoder.h"
 
@@ -31,13 +32,17 @@ class Execution {
   /// Ends every process: see ChildProcess::terminate().
   void end(double grace_seconds) { child_.terminate(grace_seconds); }
   /// End of the stream.
-  void finish() { decoder_.finish(); }
+  void finish() {
+    errors_.add(signs_.rest());
+    decoder_.finish();
+  }
 
   repo_reader::Version version() const { return decoder_.version(); }
   bool exited() const { return child_.exited(); }
-  int wait_status() const { return child_.wait_status(); }      ///< -1: not known
-  double elapsed() const;                                       ///< seconds since the start
-  const std::string& errors() const { return errors_.text(); }  ///< the end of standard error
+  int wait_status() const { return child_.wait_status(); }        ///< -1: not known
+  double elapsed() const;                                         ///< seconds since the start
+  const std::string& errors() const { return errors_.text(); }    ///< the end of standard error
+  std::uint64_t signs_of_life() const { return signs_.count(); }  ///< of the far end, where it is launched
 
  private:
   void take();
@@ -46,6 +51,7 @@ class Execution {
   std::chrono::steady_clock::time_point start_;
   ChildProcess child_;
   std::string out_, err_;
+  SignsOfLife signs_;
   Tail errors_;
 };
 

@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "bisect/command_execution.h"
+#include "bisect/list_timeout.h"
 #include "bisect/probe_reader.h"
 #include "repo_reader/subunit_event.h"
 
@@ -37,6 +38,13 @@ std::string joined_tail(const std::string& stray, const std::string& errors) {
   return tail + errors;
 }
 
+/// A script that writes the ids to a file of its own, named by the variable `ids`, for `command`.
+std::string with_list_of_its_own(const std::vector<std::string>& ids, const std::string& command) {
+  std::string script = "ids=$(mktemp) && printf '%s\\n'";
+  for (const auto& id : ids) script += " \\\n  " + shell_quote(id);
+  return script + " \\\n  > \"$ids\" && {\n" + command + "\n}\nstatus=$?\nrm -f \"$ids\"\nexit $status\n";
+}
+
 std::string with_tail(const std::string& message, const std::string& tail) {
   return tail.empty() ? message + "; it printed nothing" : message + "; its output ended:\n" + tail;
 }
@@ -47,6 +55,15 @@ std::size_t environment_bytes() {
     bytes += std::strlen(*variable) + 1 + sizeof(char*);
   }
   return bytes;
+}
+
+/// Whether the command runs one of the programs that write or convert subunit, rather than mentions the word
+/// in a path: silence of such a program is no verdict.
+bool runs_subunit(const std::string& command) {
+  for (const char* program : {"-m subunit", "subunit.run", "--subunit", "subunit-", "subunit2"}) {
+    if (command.find(program) != std::string::npos) return true;
+  }
+  return false;
 }
 
 /// Whether a program can be given these ids as arguments.
@@ -75,8 +92,8 @@ struct CommandRunner::Impl {
   }
 
   bool expects_subunit() const {
-    return options.output == OutputKind::subunit || subunit_seen ||
-           options.command.command.find("subunit") != std::string::npos;
+    return options.output == OutputKind::subunit || subunit_seen || runs_subunit(options.command.command) ||
+           (!plain_seen && options.command.command.find("subunit") != std::string::npos);
   }
 
   /// Whether the listed order is the wanted one, as far as the tests are listed.
@@ -122,6 +139,7 @@ struct CommandRunner::Impl {
   std::unordered_map<std::string, std::size_t> place;  ///< of the listed tests
   bool listed = false;
   bool subunit_seen = false;       ///< some output of this command was subunit
+  bool plain_seen = false;         ///< a run of it ended with no subunit at all and no test
   bool arguments_refused = false;  ///< ids as arguments were tried, and the runner could not load them
 };
 
@@ -149,6 +167,22 @@ std::optional<std::string> passed_limit(const ProbeRequest& request, const Probe
   return std::nullopt;
 }
 
+/// Whether the far end gives a sign of life after its limit has passed; a result that was on its way comes
+/// in.
+bool heard_again(Execution& execution, const ProbeReader& reader, const std::atomic<bool>& cancel) {
+  const auto heard = execution.signs_of_life();
+  bool again = false;
+  double until = execution.elapsed() + most_silence_seconds;
+  while (!cancel && !execution.exited() && !reader.victim_status() && execution.elapsed() < until) {
+    execution.step(slice_seconds);
+    if (again || execution.signs_of_life() == heard) continue;
+    // Where the way was blocked for a while, all comes at once.
+    again = true;
+    until = execution.elapsed() + 10 * slice_seconds;
+  }
+  return again;
+}
+
 }  // namespace
 
 std::string CommandRunner::Impl::launched_text(const CommandTemplate& form,
@@ -157,8 +191,16 @@ std::string CommandRunner::Impl::launched_text(const CommandTemplate& form,
   const std::string id_file = folder.path_of("ids");
   if (!options.launcher) return run_text(form, tests, id_file);
   const bool with_file = uses_variable(form, "IDFILE");
-  if (with_file && !options.launcher->brings_files())
-    return options.launcher->wrap_with_list(run_text_with_variable(form, tests, "ids"), id_file);
+  if (!options.launcher->brings_files()) {
+    std::string command = with_file ? run_text_with_variable(form, tests, "ids") : run_text(form, tests, "");
+    // The launcher has it as one argument, which ssh's kind of quoting makes longer once more.
+    if (shell_quote(shell_quote(command)).size() >= most_argument) {
+      if (with_file) command = with_list_of_its_own(tests, command);
+      return options.launcher->wrap_with_list("/bin/sh \"$ids\" < /dev/null",
+                                              folder.write("launched", command));
+    }
+    if (with_file) return options.launcher->wrap_with_list(command, id_file);
+  }
   std::vector<std::string> files;
   if (with_file) files.push_back(id_file);
   std::string script;
@@ -201,6 +243,9 @@ ProbeResult CommandRunner::Impl::run(const ProbeRequest& request, const CommandT
     if (stopped) break;
     execution.step(slice_seconds);
   }
+  // Nothing may come because nothing runs on there, or because nothing comes through any more.
+  const bool silent = stopped && options.launcher && !cancel && !heard_again(execution, reader, cancel);
+  if (cancel && stopped) stopped = "cancelled";
   if (execution.exited()) execution.drain();
   if (news == 0 && reader.any_test()) result.startup_seconds = execution.elapsed();
   result.wall_seconds = execution.elapsed();
@@ -244,6 +289,10 @@ ProbeResult CommandRunner::Impl::run(const ProbeRequest& request, const CommandT
     result.lost = true;
     result.void_reason = fmt::format("{} was lost or could not be reached: {}", options.launcher->name,
                                      launcher_last_words(execution.errors()));
+  } else if (silent && !ended_itself && *stopped != "cancelled") {
+    result.lost = true;
+    result.void_reason = fmt::format("{} was lost: it gave no sign of life for {:.3g} seconds after the {}",
+                                     options.launcher->name, most_silence_seconds, *stopped);
   } else if (stopped) {
     if (request.hang_is_failure && reader.victim_started() && *stopped != "cancelled") {
       result.end = VictimEnd::fail;
@@ -255,6 +304,8 @@ ProbeResult CommandRunner::Impl::run(const ProbeRequest& request, const CommandT
     judge_exit(reader, request, result);
   }
   result.victim_started = reader.victim_started();
+  result.victim_start_time = reader.victim_start_time();
+  result.victim_stop_time = reader.victim_stop_time();
   for (auto& test : reader.after()) result.after.push_back(judge_after(std::move(test)));
   if (reader.spoke_subunit() || result.end == VictimEnd::void_probe) result.ran = reader.take_ran();
   return result;
@@ -300,6 +351,7 @@ void CommandRunner::Impl::judge_exit(const ProbeReader& reader, const ProbeReque
     return;
   }
   const int status = shell_status(result.wait_status);
+  if (!reader.spoke_subunit() && !reader.any_test()) plain_seen = true;
   if (!reader.spoke_subunit() && !expects_subunit()) {
     judge_plain_exit(request, result);
     return;
@@ -350,6 +402,7 @@ void CommandRunner::Impl::judge_plain_exit(const ProbeRequest& request, ProbeRes
     result.void_reason = "the command said so (exit status 125)";
     return;
   }
+  result.by_exit_status = true;
   result.end = status == 0 ? VictimEnd::pass : VictimEnd::fail;
   if (status != 0)
     result.traceback = result.output_tail.empty() ? how_it_ended(result.wait_status) : result.output_tail;
@@ -442,9 +495,13 @@ std::optional<std::vector<std::string>> CommandRunner::list_tests(const std::ato
     if (cancel) return std::nullopt;
     if (limit_seconds > 0 && execution.elapsed() >= limit_seconds) {
       execution.end(impl_->options.stop_grace_seconds);
-      throw CannotRun(with_tail(fmt::format("the list command '{}' did not end within {:.6g} seconds",
-                                            one_line(text), limit_seconds),
-                                joined_tail(notes.text(), execution.errors())));
+      if (impl_->options.launcher && execution.signs_of_life() == 0) {
+        throw MachineLost(fmt::format("{} could not be reached within {:.6g} seconds to list the tests",
+                                      impl_->options.launcher->name, limit_seconds));
+      }
+      throw ListTimeout(with_tail(fmt::format("the list command '{}' did not end within {:.6g} seconds",
+                                              one_line(text), limit_seconds),
+                                  joined_tail(notes.text(), execution.errors())));
     }
     execution.step(slice_seconds);
   }
@@ -452,6 +509,10 @@ std::optional<std::vector<std::string>> CommandRunner::list_tests(const std::ato
   execution.end(0);
   execution.finish();
   const int status = execution.wait_status();
+  if (impl_->options.launcher && status != 0 && !launched_exit(execution.errors())) {
+    throw MachineLost(fmt::format("{} was lost or could not be reached when the tests were listed: {}",
+                                  impl_->options.launcher->name, launcher_last_words(execution.errors())));
+  }
   if (status == -1 || shell_status(status) != 0) {
     const std::string how = status == -1 ? "was lost" : how_it_ended(status);
     const bool no_python = status != -1 && shell_status(status) == 127 &&

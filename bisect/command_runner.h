@@ -57,7 +57,8 @@ struct CommandRunnerOptions {
 ///   its traceback. It ended before: void.
 /// - A limit passed: void, or a failure where ProbeRequest::hang_is_failure and the victim was running.
 /// - Void too: the victim was skipped, could not be imported, or its class's fixture failed.
-/// - No subunit came, with OutputKind::automatic: exit status 0 passes, 1 to 124 fails, 125 is void, anything
+/// - No subunit came, with OutputKind::automatic (and no command that runs a subunit program): exit status 0
+/// passes, 1 to 124 fails, 125 is void, anything
 ///   else throws CannotRun. Then the tests asked for count as those that ran.
 class CommandRunner final : public Runner {
  public:
@@ -76,7 +77,8 @@ class CommandRunner final : public Runner {
 
   /// Runs the list command: the ids it knows, in the order in which it would run them. Nothing where the
   /// command cannot list, or *cancel became true. Remembers them, for OrderPolicy::automatic. Throws
-  /// CannotRun where the command fails or does not end within the limit (a message with its last output).
+  /// MachineLost where the launcher cannot reach its machine, CannotRun where the command fails, ListTimeout
+  /// where it does not end within the limit (a message with its last output).
   std::optional<std::vector<std::string>> list_tests(const std::atomic<bool>& cancel,
                                                      double limit_seconds = 300);
 

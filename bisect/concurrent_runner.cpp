@@ -19,6 +19,8 @@ namespace {
 /// A list that runs nothing so often in a row is not started again in this probe.
 constexpr unsigned most_idle_rounds = 3;
 constexpr double idle_pause_seconds = 0.1;
+/// Clocks of the machines of one probe may differ by so much.
+constexpr double clock_slack_seconds = 1;
 constexpr double least_finish_seconds = 3;
 constexpr double most_finish_seconds = 60;
 /// How often the flags are looked at while a process waits for its start.
@@ -66,9 +68,30 @@ struct Ending {
   }
 };
 
+double now_seconds() {
+  return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
+}
+
+/// A part of a probe by this machine's clock, seconds since 1970.
+struct Period {
+  double begin = now_seconds();
+  double end = 0;
+  /// A time that a stream tells, where it lies in the period. Streams of tests that set their clock, or of a
+  /// machine whose clock is wrong, tell nothing.
+  std::optional<double> believed(const std::optional<double>& told) const {
+    const bool inside = told && *told >= begin - clock_slack_seconds && *told <= end + clock_slack_seconds;
+    return inside ? told : std::nullopt;
+  }
+};
+
+struct Started {
+  std::string id;
+  std::optional<double> time;  ///< nothing: unknown
+};
+
 /// What one other worker did in a probe.
 struct Company {
-  std::vector<std::string> started;
+  std::vector<Started> started;
   std::exception_ptr failure;
   std::string idle_reason;  ///< why it ran nothing, where it was given up
 };
@@ -85,10 +108,13 @@ void accompany(Runner& runner, const std::vector<std::string>& list, const Probe
     request.hang_is_failure = false;
     unsigned idle = 0;
     while (!ending.over) {
+      Period round;
       const auto result = runner.run(request, ending.cut);
-      for (const auto& test : result.ran) company.started.push_back(test.id);
+      round.end = now_seconds();
+      for (const auto& test : result.ran)
+        company.started.push_back({test.id, round.believed(test.start_time)});
       const bool last_started = result.end != VictimEnd::void_probe || result.victim_started;
-      if (last_started) company.started.push_back(list.back());
+      if (last_started) company.started.push_back({list.back(), round.believed(result.victim_start_time)});
       if (last_started || !result.ran.empty()) {
         idle = 0;
       } else if (++idle == most_idle_rounds) {
@@ -167,6 +193,7 @@ ProbeResult ConcurrentRunner::run(const ProbeRequest& request, const std::atomic
   ProbeRequest own_request = request;
   own_request.before = self.options.own;
   ProbeResult result;
+  Period own_period;
   std::exception_ptr failure;
   try {
     for (std::size_t i = 0; i < lists.size(); ++i) {
@@ -183,6 +210,7 @@ ProbeResult ConcurrentRunner::run(const ProbeRequest& request, const std::atomic
   } catch (...) {
     failure = std::current_exception();
   }
+  own_period.end = now_seconds();
   ending.end();
   double grace = 0;
   for (const auto& list : lists) {
@@ -205,8 +233,11 @@ ProbeResult ConcurrentRunner::run(const ProbeRequest& request, const std::atomic
         "another worker's tests did not end in time and were ended; what they leave behind may "
         "disturb later probes");
   std::unordered_set<std::string> started;
+  const double over = own_period.believed(result.victim_stop_time).value_or(own_period.end);
   for (const auto& company : companies) {
-    started.insert(company.started.begin(), company.started.end());
+    for (const auto& test : company.started) {
+      if (!test.time || *test.time <= over) started.insert(test.id);
+    }
     if (!company.idle_reason.empty())
       result.remarks.push_back("another worker's tests did not run: " + company.idle_reason);
   }

@@ -29,7 +29,8 @@ struct ConcurrentOptions {
 /// tests away does not make the other worker idle when the victim runs.
 ///
 /// ProbeResult::ran names the tests of other workers that started before the victim's result was in, in the
-/// order of `others`. Everything else is the result of the victim's own process.
+/// order of `others`. The timestamps of the workers' streams tell; where they do not, or tell of another time
+/// than that of the run, a test that ran counts. Everything else is the result of the victim's own process.
 class ConcurrentRunner final : public Runner {
  public:
   /// `beside` has one runner for each other worker.

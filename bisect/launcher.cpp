@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cstdlib>
 
@@ -12,6 +13,8 @@ namespace flakebisect::bisect {
 namespace {
 
 constexpr std::string_view mark = "flakebisect: the command ended with status ";
+constexpr int seconds_between_signs = 3;
+constexpr std::string_view sign = "flakebisect: the far end is alive\n";
 
 /// Replaces the variables in one pass: what was put in is not looked at again.
 std::string substitute(const std::string& text,
@@ -36,8 +39,14 @@ std::string substitute(const std::string& text,
 std::string far_script(const std::string& directory, const std::string& command) {
   std::string script;
   if (!directory.empty()) script = "cd " + shell_quote(directory) + " || exit 126\n";
+  // Its life ends with the script's, however that ends; the one that sleeps holds no pipe open.
+  const std::string say = "echo '" + std::string(sign.substr(0, sign.size() - 1)) + "' >&2";
+  script += say + "\n(\ntrap 'kill $! 2>/dev/null; exit' TERM\nwhile :; do\nsleep " +
+            std::to_string(seconds_between_signs) +
+            " >/dev/null 2>&1 &\nwait $!\nkill -0 $$ 2>/dev/null && " + say +
+            " || exit\ndone\n) </dev/null >/dev/null &\nlife=$!\n";
   // A subshell: an `exit` in the command must not keep its end from being told.
-  return script + "(\n" + command + "\n)\nstatus=$?\necho \"" + std::string(mark) +
+  return script + "(\n" + command + "\n)\nstatus=$?\nkill $life 2>/dev/null\necho \"" + std::string(mark) +
          "$status\" >&2\nexit $status";
 }
 
@@ -80,9 +89,9 @@ std::string Launcher::wrap(const std::string& command, const std::vector<std::st
   script.clear();
   if (brings_files()) {
     script = far + "\n";
-    words = "/bin/sh " + script_file;
-    names = script_file;
-    for (const auto& file : files) names += " " + file;
+    words = "/bin/sh " + shell_quote(script_file);
+    names = shell_quote(script_file);
+    for (const auto& file : files) names += " " + shell_quote(file);
   }
   return substitute(text, {{"QUOTED_COMMAND", shell_quote(words)},
                            {"COMMAND", words},
@@ -92,10 +101,12 @@ std::string Launcher::wrap(const std::string& command, const std::vector<std::st
 
 std::string Launcher::wrap_with_list(const std::string& command, const std::string& id_file) const {
   std::string ignored;
-  return wrap("ids=$(mktemp) && cat > \"$ids\" && {\n" + command +
+  // In braces: the launcher may be several commands, of which any may be the one that reads.
+  return "{ " +
+         wrap("ids=$(mktemp) && cat > \"$ids\" && {\n" + command +
                   "\n}\nstatus=$?\nrm -f \"$ids\"\nexit $status",
               {}, "", ignored) +
-         " < " + shell_quote(id_file);
+         "\n} < " + shell_quote(id_file);
 }
 
 std::optional<int> launched_exit(std::string_view standard_error) {
@@ -114,6 +125,22 @@ std::string without_exit_mark(std::string_view standard_error) {
   const auto end = standard_error.find('\n', at);
   std::string text(standard_error.substr(0, at));
   if (end != std::string_view::npos) text += standard_error.substr(end + 1);
+  return text;
+}
+
+std::string SignsOfLife::take(std::string_view bytes) {
+  std::string text = std::exchange(kept_, {});
+  text += bytes;
+  for (auto at = text.find(sign); at != std::string::npos; at = text.find(sign, at)) {
+    text.erase(at, sign.size());
+    ++count_;
+  }
+  for (auto size = std::min(text.size(), sign.size() - 1); size > 0; --size) {
+    if (!text.ends_with(sign.substr(0, size))) continue;
+    kept_ = text.substr(text.size() - size);
+    text.erase(text.size() - size);
+    break;
+  }
   return text;
 }
 

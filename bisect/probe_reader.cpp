@@ -118,7 +118,7 @@ void ProbeReader::on_other(const Event& event) {
   if (event.status == Status::inprogress) {
     if (victim_started_) return;
     open_[id] = {ran_.size(), event.timestamp};
-    ran_.push_back({id, std::string(status_name(event.status)), std::nullopt});
+    ran_.push_back({id, std::string(status_name(event.status)), std::nullopt, time_of(event.timestamp)});
     return;
   }
   const auto open = open_.find(id);

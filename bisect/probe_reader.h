@@ -40,6 +40,9 @@ class ProbeReader final : public repo_reader::EventSink {
   /// The victim's result, once it is in.
   std::optional<repo_reader::Status> victim_status() const { return victim_status_; }
   std::optional<double> victim_seconds() const;
+  /// Seconds since 1970, where the stream says so.
+  std::optional<double> victim_start_time() const { return time_of(victim_start_); }
+  std::optional<double> victim_stop_time() const { return time_of(victim_stop_); }
   /// The victim's attachments as text: the file "traceback" if there is one, else all text files.
   std::string victim_text() const;
   /// A test started after the victim ended.
@@ -80,6 +83,9 @@ class ProbeReader final : public repo_reader::EventSink {
     std::size_t bytes = 0;
   };
   static void add_details(std::vector<File>& details, std::size_t& bytes, const repo_reader::Event& event);
+  static std::optional<double> time_of(const std::optional<repo_reader::Timestamp>& stamp) {
+    return stamp ? std::optional(stamp->seconds()) : std::nullopt;
+  }
   static std::string text_of(const std::vector<File>& details);
   void on_after(const repo_reader::Event& event);
   void on_victim(const repo_reader::Event& event);

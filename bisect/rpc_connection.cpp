@@ -69,6 +69,7 @@ Wake ServerConnection::next(ClientEvent& event, Clock::time_point deadline, cons
     if ((child_.exited() || !child_.out_open()) && !drain_until) drain_until = now + kDrain;
     if ((child_.exited() && !child_.out_open()) || (drain_until && now >= *drain_until)) {
       core_.end();
+      errors_.add(signs_.rest());
       ended_ = true;
       continue;
     }
@@ -76,14 +77,33 @@ Wake ServerConnection::next(ClientEvent& event, Clock::time_point deadline, cons
     if (core_.pending() > 0 && now - last_bytes_ >= kQuiet) core_.silent();
     const auto wait = std::min<Clock::duration>(deadline - now, kCancelInterval);
     child_.wait(seconds(wait), out_, err_);
-    if (!out_.empty()) {
-      core_.receive(out_);
-      last_bytes_ = Clock::now();
-      out_.clear();
-    }
-    errors_.add(err_);
-    err_.clear();
+    take_bytes();
   }
+}
+
+void ServerConnection::take_bytes() {
+  if (!out_.empty()) {
+    core_.receive(out_);
+    last_bytes_ = Clock::now();
+    out_.clear();
+  }
+  errors_.add(signs_.take(err_));
+  err_.clear();
+}
+
+Handshake ServerConnection::launched_handshake(Clock::time_point queued_until, double seconds,
+                                               const std::atomic<bool>& cancel) {
+  // Output is a sign too: the launcher may carry no standard error.
+  const auto none_yet = last_bytes_;
+  bool started = false;
+  while (!started && !cancel.load() && !child_.exited() && child_.out_open() && Clock::now() < queued_until) {
+    child_.wait(std::chrono::duration<double>(kCancelInterval).count(), out_, err_);
+    take_bytes();
+    started = signs_.count() > 0 || last_bytes_ != none_yet;
+  }
+  // Where it has ended, that is seen at once.
+  const bool waits = started || child_.exited() || !child_.out_open();
+  return handshake(Clock::now() + duration_of(waits ? seconds : 0), cancel);
 }
 
 Handshake ServerConnection::handshake(Clock::time_point deadline, const std::atomic<bool>& cancel) {
@@ -126,7 +146,7 @@ bool ServerConnection::stop(double grace_seconds) {
     child_.wait(seconds(deadline - Clock::now()), out_, err_);
     core_.receive(out_);
     out_.clear();
-    errors_.add(err_);
+    errors_.add(signs_.take(err_));
     err_.clear();
     ClientEvent ignored;
     while (take(ignored)) {

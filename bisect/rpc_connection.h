@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "bisect/child_process.h"
+#include "bisect/launcher.h"
 #include "bisect/rpc_client_core.h"
 
 namespace flakebisect::bisect {
@@ -61,6 +62,10 @@ class ServerConnection {
   ServerConnection& operator=(const ServerConnection&) = delete;
 
   Handshake handshake(Clock::time_point deadline, const std::atomic<bool>& cancel);
+  /// Likewise for a launched server: the far end's first sign of life must come by `queued_until`; from then
+  /// the server has `seconds` for its Hello.
+  Handshake launched_handshake(Clock::time_point queued_until, double seconds,
+                               const std::atomic<bool>& cancel);
 
   /// Sends what the core has to send, then waits for its next event. Noise is kept here and not returned.
   Wake next(ClientEvent& event, Clock::time_point deadline, const std::atomic<bool>& cancel);
@@ -88,15 +93,18 @@ class ServerConnection {
   const std::string& noise_tail() const { return noise_.text(); }
   const std::string& error_tail() const { return errors_.text(); }
   std::size_t noise_bytes() const { return noise_bytes_; }
+  std::uint64_t signs_of_life() const { return signs_.count(); }  ///< of the far end, where it is launched
   /// Both tails with a heading each, for messages; empty where both are.
   std::string tails() const;
 
  private:
   bool take(ClientEvent& event);
+  void take_bytes();
 
   ChildProcess child_;
   RpcClientCore core_;
   Tail noise_;
+  SignsOfLife signs_;
   Tail errors_;
   std::size_t noise_bytes_ = 0;
   std::string out_;

@@ -224,12 +224,28 @@ RpcProbe::Pong RpcProbe::ping(bool news_counts, const std::atomic<bool>& cancel)
   }
 }
 
+/// Whether the far end gives a sign of life beyond the first `signs`.
+bool RpcProbe::heard_since(std::uint64_t signs, const std::atomic<bool>& cancel) {
+  const auto until = Clock::now() + duration_of(most_silence_seconds);
+  while (server_.signs_of_life() == signs && Clock::now() < until) {
+    ClientEvent event;
+    const Wake wake = server_.next(event, std::min(until, Clock::now() + duration_of(0.1)), cancel);
+    if (wake == Wake::event) {
+      take(event);
+      return true;
+    }
+    if (wake != Wake::deadline) break;
+  }
+  return server_.signs_of_life() != signs;
+}
+
 /// A limit has passed. go_on: there was news after all.
 void RpcProbe::on_limit(bool whole_probe, const std::atomic<bool>& cancel, bool& go_on) {
   const bool started = record_.anything_started();
   const double allowed =
       started ? quiet_limit(request_, record_.running().value_or("")) : limits_.start_seconds;
   const bool could_answer = liveness_.answers_while_running;
+  const auto signs = server_.signs_of_life();
   const Pong pong = ping(!whole_probe, cancel);
   if (pong == Pong::news) {
     if (record_.victim_finished()) {
@@ -250,12 +266,23 @@ void RpcProbe::on_limit(bool whole_probe, const std::atomic<bool>& cancel, bool&
     }
     return;
   }
+  const bool silent = limits_.launched && pong == Pong::silent && !heard_since(signs, cancel);
+  if (record_.victim_finished()) return settle(cancel);
+  if (done_) return on_done();
+  if (silent && server_.exited()) return on_closed();
   record_.fill(end_.result);
   const auto running = record_.running();
   const std::string limit =
       whole_probe
           ? fmt::format("the probe's time limit of {:.3g} seconds passed", request_.time_limit_seconds)
           : fmt::format("nothing came within the limit of {:.3g} seconds", allowed);
+  if (silent) {
+    set_void(cancel.load() ? "cancelled"
+                           : fmt::format("{} was lost: {}, and no sign of life for {:.3g} seconds more",
+                                         limits_.far_end, limit, most_silence_seconds));
+    end_.result.lost = !cancel.load();
+    return;
+  }
   if (!running) {
     const std::string stage = started ? "between two tests" : "and no test had started";
     if (pong == Pong::alive) {

@@ -54,6 +54,7 @@ class RpcProbe {
   void on_closed();
   void on_limit(bool whole_probe, const std::atomic<bool>& cancel, bool& go_on);
   Pong ping(bool news_counts, const std::atomic<bool>& cancel);
+  bool heard_since(std::uint64_t signs, const std::atomic<bool>& cancel);
   bool wait_for_done(double seconds, const std::atomic<bool>& cancel);
   Clock::time_point test_deadline() const;
   void set_void(std::string reason);

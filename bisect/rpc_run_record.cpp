@@ -88,10 +88,13 @@ void RpcRunRecord::fill(ProbeResult& result) const {
   result.ran.clear();
   for (const Test& test : tests_) {
     if (test.id != victim_) {
-      result.ran.push_back({test.id, std::string(repo_reader::status_name(test.status)), seconds_of(test)});
+      result.ran.push_back({test.id, std::string(repo_reader::status_name(test.status)), seconds_of(test),
+                            test.start_seconds});
       continue;
     }
     result.victim_seconds = seconds_of(test);
+    result.victim_start_time = test.start_seconds;
+    result.victim_stop_time = test.stop_seconds;
     switch (test.status) {
       case Status::success:
       case Status::xfail:

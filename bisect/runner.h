@@ -21,6 +21,11 @@ struct CannotRun : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+/// Likewise because the machine it would run on was lost, or could not be reached: another one may do.
+struct MachineLost : CannotRun {
+  using CannotRun::CannotRun;
+};
+
 /// How many seconds single tests may take, by id.
 using TestLimits = std::map<std::string, double, std::less<>>;
 
@@ -51,8 +56,9 @@ enum class VictimEnd : std::uint8_t { pass, fail, void_probe };
 
 struct TestRun {
   std::string id;
-  std::string status;             ///< subunit's word: success, fail, skip, xfail, uxsuccess, inprogress
-  std::optional<double> seconds;  ///< from the stream's timestamps
+  std::string status;                  ///< subunit's word: success, fail, skip, xfail, uxsuccess, inprogress
+  std::optional<double> seconds;       ///< from the stream's timestamps
+  std::optional<double> start_time{};  ///< likewise, seconds since 1970
 };
 
 /// A test that ran behind the victim.
@@ -69,11 +75,14 @@ struct ProbeResult {
   std::vector<TestRun> ran;     ///< what ran before the victim in the order it ran, read from the results
   bool victim_started = false;  ///< also where its result did not come any more
   std::optional<double> victim_seconds;
+  /// Seconds since 1970, from the stream's timestamps.
+  std::optional<double> victim_start_time, victim_stop_time;
   std::vector<AfterRun> after;       ///< of ProbeRequest::after those that started, in the order they ran
   std::string traceback;             ///< the victim's failure details as text; empty where it passed
   double wall_seconds = 0;           ///< from start to the victim's result
   double startup_seconds = 0;        ///< from start to the first test's start
   std::uint64_t process = 0;         ///< as Observation::process
+  bool by_exit_status = false;       ///< no results came: the command's exit status said how the victim ended
   std::string output_tail;           ///< last stray output and standard error, for messages
   int wait_status = -1;              ///< as waitpid gave it; -1 where the process was still to be ended by us
   std::vector<std::string> remarks;  ///< sentences for the user: the server ran another order than asked, ...

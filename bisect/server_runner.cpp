@@ -8,6 +8,7 @@
 #include <utility>
 #include <variant>
 
+#include "bisect/list_timeout.h"
 #include "bisect/rpc_connection.h"
 #include "bisect/rpc_probe.h"
 #include "bisect/temporary_folder.h"
@@ -63,10 +64,12 @@ struct ServerRunner::Impl {
   std::int64_t version = 0;
   std::string name;
 
-  /// Starts a server and waits for its Hello, several times where it is worth it. Nothing: cancelled.
-  std::unique_ptr<ServerConnection> start(const std::atomic<bool>& cancel);
+  /// Starts a server and waits for its Hello, several times where it is worth it. Nothing: cancelled. Throws
+  /// ListTimeout where the deadline passes before.
+  std::unique_ptr<ServerConnection> start(const std::atomic<bool>& cancel, Clock::time_point deadline);
   /// The server for the next probe, and whether it is the warm one.
-  std::unique_ptr<ServerConnection> acquire(bool fresh, const std::atomic<bool>& cancel, bool& from_warm);
+  std::unique_ptr<ServerConnection> acquire(bool fresh, const std::atomic<bool>& cancel, bool& from_warm,
+                                            Clock::time_point deadline = Clock::time_point::max());
   /// Keeps the server for the next probe, or ends it: in peace where it is usable, else with force.
   void give_back(std::unique_ptr<ServerConnection> connection, bool from_warm, bool usable);
   void end_warm();
@@ -92,7 +95,8 @@ void ServerRunner::Impl::count_fault(const std::string& sentence, const std::str
           tails);
 }
 
-std::unique_ptr<ServerConnection> ServerRunner::Impl::start(const std::atomic<bool>& cancel) {
+std::unique_ptr<ServerConnection> ServerRunner::Impl::start(const std::atomic<bool>& cancel,
+                                                            Clock::time_point deadline) {
   for (;;) {
     ConnectionOptions connect;
     connect.command = options.command;
@@ -108,8 +112,12 @@ std::unique_ptr<ServerConnection> ServerRunner::Impl::start(const std::atomic<bo
     connect.environment = options.environment;
     connect.client.nonce_prefix = fmt::format("f{}-", ++started);
     auto connection = std::make_unique<ServerConnection>(connect);
+    const auto by = [&](double seconds) { return std::min(deadline, Clock::now() + duration_of(seconds)); };
+    const double seconds = std::min(options.handshake_limit_seconds,
+                                    std::chrono::duration<double>(deadline - Clock::now()).count());
     const Handshake handshake =
-        connection->handshake(Clock::now() + duration_of(options.handshake_limit_seconds), cancel);
+        options.launcher ? connection->launched_handshake(by(options.queue_limit_seconds), seconds, cancel)
+                         : connection->handshake(by(options.handshake_limit_seconds), cancel);
     switch (handshake.result) {
       case Handshake::Result::ready:
         version = connection->core().version();
@@ -124,10 +132,17 @@ std::unique_ptr<ServerConnection> ServerRunner::Impl::start(const std::atomic<bo
       case Handshake::Result::not_a_server:
         break;
     }
+    const bool silent = connection->exited() || connection->signs_of_life() == 0;
     connection->end(kEndGraceSeconds);
-    if (options.launcher && !launched_exit(connection->error_tail())) {
-      throw CannotRun(fmt::format("{} was lost or could not be reached when a test server was started: {}",
-                                  options.launcher->name, launcher_last_words(connection->error_tail())));
+    if (options.launcher && silent && !launched_exit(connection->error_tail())) {
+      throw MachineLost(fmt::format("{} was lost or could not be reached when a test server was started: {}",
+                                    options.launcher->name, launcher_last_words(connection->error_tail())));
+    }
+    if (Clock::now() >= deadline) {
+      throw ListTimeout(
+          fmt::format("the test server '{}' had not answered when the time to list the tests was "
+                      "over\n{}",
+                      options.command, connection->tails()));
     }
     count_fault(handshake.sentence, connection->tails());
   }
@@ -139,12 +154,12 @@ void ServerRunner::Impl::end_warm() {
 }
 
 std::unique_ptr<ServerConnection> ServerRunner::Impl::acquire(bool fresh, const std::atomic<bool>& cancel,
-                                                              bool& from_warm) {
+                                                              bool& from_warm, Clock::time_point deadline) {
   from_warm = false;
-  if (fresh) return start(cancel);
+  if (fresh) return start(cancel, deadline);
   if (warm.connection && warm.served >= warm.quota) end_warm();
   if (!warm.connection) {
-    auto connection = start(cancel);
+    auto connection = start(cancel, deadline);
     if (!connection || !isolated) return connection;
     warm = Warm{};
     warm.identity = new_identity(started);
@@ -209,7 +224,7 @@ std::optional<std::vector<std::string>> ServerRunner::list_tests(const std::atom
   Impl& self = *impl_;
   const auto deadline = Clock::now() + duration_of(limit_seconds);
   bool from_warm = false;
-  auto connection = self.acquire(false, cancel, from_warm);
+  auto connection = self.acquire(false, cancel, from_warm, deadline);
   if (!connection) return std::nullopt;
   std::vector<std::string> tests;
   std::optional<RequestDone> done;

@@ -35,11 +35,12 @@ struct ServerRunnerOptions {
   std::optional<Launcher> launcher;  ///< runs the server elsewhere; a probe whose far end was lost is void
   /// As CommandRunnerOptions has it.
   bool unexpected_success_fails = false;
-  double handshake_limit_seconds = 60;
-  double start_limit_seconds = 300;  ///< from a Run to its first test's start
-  double ping_limit_seconds = 5;     ///< for the answer to 'are you alive?' (an empty List)
-  double done_limit_seconds = 10;    ///< from the last result to Done, for class and module teardown
-  double stop_grace_seconds = 2;     ///< from Goodbye to SIGTERM
+  double handshake_limit_seconds = 60;  ///< launched: from the far end's first sign of life
+  double queue_limit_seconds = 300;     ///< with a launcher: until then
+  double start_limit_seconds = 300;     ///< from a Run to its first test's start
+  double ping_limit_seconds = 5;        ///< for the answer to 'are you alive?' (an empty List)
+  double done_limit_seconds = 10;       ///< from the last result to Done, for class and module teardown
+  double stop_grace_seconds = 2;        ///< from Goodbye to SIGTERM
   ReplacementSchedule replacement;
   /// Faults of the server in a row (not of a test) after which run() throws CannotRun.
   std::uint32_t faults_in_a_row = 3;
@@ -68,8 +69,8 @@ class ServerRunner final : public Runner {
   /// Ends the warm server: Goodbye, grace, signals.
   ~ServerRunner() override;
 
-  /// Throws CannotRun where the server does not start, does not answer Hello, speaks no common version, or
-  /// had `faults_in_a_row` faults.
+  /// Throws MachineLost where the launcher cannot reach its machine, CannotRun where the server does not
+  /// start, does not answer Hello, speaks no common version, or had `faults_in_a_row` faults.
   ProbeResult run(const ProbeRequest& request, const std::atomic<bool>& cancel) override;
   std::string reproduction_command(const std::vector<std::string>& tests) const override;
   std::string description() const override;

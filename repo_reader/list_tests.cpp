@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <set>
 
+#include "repo_reader/damage.h"
 #include "repo_reader/input_error.h"
 #include "repo_reader/json_text.h"
 #include "repo_reader/nearest.h"
@@ -48,6 +49,21 @@ std::string worker_label(const WorkerRun& worker) {
   }
   if (const auto nearest = nearest_name(id, ids)) message += fmt::format("; did you mean '{}'?", *nearest);
   throw InputError(InputError::Kind::no_such_test, message);
+}
+
+/// Throws where the run's file holds something, and nothing that tells of a test.
+void require_readable(const Repository& repository, RunId run, const TestRun& tests) {
+  for (const WorkerRun& worker : tests.workers) {
+    for (const ExecutedTest& test : worker.tests) {
+      if (test.id != parser_test_id) return;
+    }
+  }
+  if (!tests.no_subunit && tests.damaged_parts == 0) return;
+  throw InputError(
+      InputError::Kind::unreadable,
+      fmt::format("run {} of {} cannot be read: {} {}; it may be damaged, or no run of testr or stestr", run,
+                  repository.path().string(), repository.run_path(run).string(),
+                  tests.no_subunit ? "holds no subunit stream" : "holds damaged subunit and no test"));
 }
 
 void append_line(std::string& text, const ExecutedTest& test, const ListOptions& options) {
@@ -99,13 +115,15 @@ std::vector<const WorkerRun*> worker_runs(const TestRun& tests, RunId run, const
   throw InputError(InputError::Kind::no_such_worker, message);
 }
 
-void print_list(const Repository& repository, RunId run, const ListOptions& options, const TextSink& out) {
+std::optional<std::string> print_list(const Repository& repository, RunId run, const ListOptions& options,
+                                      const TextSink& out) {
   if (options.pipeline) {
     repository.resolve(std::to_string(run));
     print_pipeline(repository.run_path(run), options.worker, options.ids, out);
-    return;
+    return std::nullopt;
   }
   const TestRun tests = repository.read_run(run);
+  require_readable(repository, run, tests);
   std::vector<const WorkerRun*> workers;
   if (options.worker) {
     workers = worker_runs(tests, run, *options.worker);
@@ -149,6 +167,7 @@ void print_list(const Repository& repository, RunId run, const ListOptions& opti
   }
   if (options.json) text += "]}\n";
   if (!text.empty()) out(text);
+  return damage_warning(repository, run, tests);
 }
 
 }  // namespace flakebisect::repo_reader

@@ -20,7 +20,9 @@ struct ListOptions {
 };
 
 /// Writes the list. Throws InputError (no_such_run, no_such_worker, no_such_test, unreadable) before anything
-/// is written; the message names what there is.
+/// is written; the message names what there is. A run with bytes of which none tell of a test is unreadable,
+/// an empty one has empty lists. Returns what there is to warn of: parts that could not be read (never with
+/// --pipeline).
 ///
 /// Plain: one id a line. With status: "outcome seconds id", a tab between, "-" where no duration is known;
 /// the outcome of a test that never ended is "unfinished". Without a worker a line "worker-0 (26 tests)" goes
@@ -30,7 +32,8 @@ struct ListOptions {
 /// "worker-0", "generation": 1, "tests": [{"id", "status", "unfinished", "runnable", "occurrence", "seconds",
 /// "start", "stop"}]}]}; seconds, start and stop (seconds since 1970) are null where unknown, and worker is
 /// null for tests without a worker tag.
-void print_list(const Repository& repository, RunId run, const ListOptions& options, const TextSink& out);
+std::optional<std::string> print_list(const Repository& repository, RunId run, const ListOptions& options,
+                                      const TextSink& out);
 
 /// The executions of `worker` in a run, all generations. Throws InputError (no_such_worker).
 std::vector<const WorkerRun*> worker_runs(const TestRun& tests, RunId run, const std::string& worker);

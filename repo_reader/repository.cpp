@@ -34,6 +34,10 @@ std::optional<fs::path> repository_in(const fs::path& directory) {
   return std::nullopt;
 }
 
+fs::path without_last_slash(const fs::path& path) {
+  return path.has_filename() ? path : path.parent_path();
+}
+
 std::string run_count(const std::vector<RunId>& runs) {
   if (runs.empty()) return "it holds no run";
   if (runs.size() == 1) return fmt::format("it holds one run, {}", runs.front());
@@ -64,7 +68,8 @@ Repository Repository::find(const fs::path& directory) {
                   fs::absolute(directory).lexically_normal().string()));
 }
 
-Repository Repository::open(const fs::path& path) {
+Repository Repository::open(const fs::path& given) {
+  const fs::path path = without_last_slash(given.lexically_normal());
   std::error_code error;
   if (!fs::is_directory(path, error)) {
     throw InputError(
@@ -77,6 +82,11 @@ Repository Repository::open(const fs::path& path) {
     if (auto inside = repository_in(path)) return Repository(*std::move(inside));
   }
   return Repository(path);
+}
+
+ConfigFamily Repository::family() const {
+  const auto whole = without_last_slash(fs::absolute(path_).lexically_normal());
+  return whole.filename() == ".stestr" ? ConfigFamily::stestr : ConfigFamily::testr;
 }
 
 std::vector<RunId> Repository::run_ids() const {
@@ -110,14 +120,17 @@ RunId Repository::latest_failing_run() const {
   latest_run();
   const std::vector<RunId> runs = run_ids();
   struct Visitor final : TestVisitor {
+    explicit Visitor(bool unexpected_success) : unexpected_success_fails(unexpected_success) {}
     void on_test(const FoldedTest& test) override {
-      const bool failed = test.status == Status::fail || test.status == Status::inprogress;
+      const bool failed = test.status == Status::fail || test.status == Status::inprogress ||
+                          (unexpected_success_fails && test.status == Status::uxsuccess);
       found = found || (failed && test.runnable && is_test_id(test.id));
     }
+    bool unexpected_success_fails;
     bool found = false;
   };
   for (auto run = runs.rbegin(); run != runs.rend(); ++run) {
-    Visitor visitor;
+    Visitor visitor(unexpected_success_fails());
     try {
       scan_run(*run, visitor);
     } catch (const InputError& error) {
@@ -199,6 +212,12 @@ void Repository::no_such_run(const std::string& wanted, std::optional<RunId> num
   message += runs.empty() ? "; store one with 'testr run' or 'stestr run'"
                           : "; '--run-id latest' takes the latest run in which a test failed";
   throw InputError(InputError::Kind::no_such_run, message);
+}
+
+std::optional<std::string> damage_warning(const Repository& repository, RunId run, const TestRun& tests) {
+  if (tests.damaged_parts == 0) return std::nullopt;
+  return fmt::format("run {} of {} has {} damaged part{} that cannot be read; tests may be missing", run,
+                     repository.path().string(), tests.damaged_parts, tests.damaged_parts == 1 ? "" : "s");
 }
 
 std::string failure_text(const std::vector<Attachment>& details) {

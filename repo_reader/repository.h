@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "repo_reader/config.h"
 #include "repo_reader/stream_folder.h"
 #include "repo_reader/test_run.h"
 
@@ -34,6 +35,11 @@ class Repository {
   static Repository open(const std::filesystem::path& path);
 
   const std::filesystem::path& path() const { return path_; }
+
+  /// Whose repository it is: stestr's where the directory is named .stestr, else testr's.
+  ConfigFamily family() const;
+  /// Whether a test that passed although it was expected to fail counts as failed: for stestr, not for testr.
+  bool unexpected_success_fails() const { return family() == ConfigFamily::stestr; }
 
   /// Stored runs in ascending order. Throws InputError (unreadable).
   std::vector<RunId> run_ids() const;
@@ -70,6 +76,9 @@ class Repository {
 
   std::filesystem::path path_;
 };
+
+/// Says that parts of a run could not be read, for the user; nothing where all of it could.
+std::optional<std::string> damage_warning(const Repository& repository, RunId run, const TestRun& tests);
 
 /// What failed, as text: the file "traceback" if there is one, else all text files one after another.
 std::string failure_text(const std::vector<Attachment>& details);

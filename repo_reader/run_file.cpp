@@ -56,7 +56,9 @@ TestRun RunReader::finish() {
   builder_.at_end_of_stream(decoder_.version() != Version::v2);
   decoder_.finish();
   folder_.finish();
-  return builder_.finish();
+  TestRun run = builder_.finish();
+  run.no_subunit = any_bytes_ && decoder_.version() == Version::automatic;
+  return run;
 }
 
 TestRun read_run_stream(std::string_view bytes) {

@@ -34,13 +34,17 @@ class FileReader {
 class RunReader {
  public:
   explicit RunReader(bool details = false);
-  void feed(std::string_view bytes) { decoder_.feed(bytes); }
+  void feed(std::string_view bytes) {
+    any_bytes_ = any_bytes_ || !bytes.empty();
+    decoder_.feed(bytes);
+  }
   TestRun finish();
 
  private:
   RunBuilder builder_;
   StreamFolder folder_;
   StreamDecoder decoder_;
+  bool any_bytes_ = false;
 };
 
 /// The run of a stream in memory.

@@ -26,8 +26,11 @@ struct ExecutedTest {
   bool unfinished = false;          ///< started, and its end was never seen: hung, crashed, or cut off
   std::size_t stream_position = 0;  ///< of its first event; finds its details again
 
-  /// Failed, hung or crashed. An unexpected success is none (testr's view; stestr's exit status differs).
-  bool failed() const { return status == Status::fail || unfinished; }
+  /// Failed, hung or crashed. An unexpected success is a failure for stestr and none for testr: see
+  /// Repository::unexpected_success_fails().
+  bool failed(bool unexpected_success_fails = false) const {
+    return status == Status::fail || unfinished || (unexpected_success_fails && status == Status::uxsuccess);
+  }
 };
 
 /// The tests one process executed, in the order of execution.
@@ -40,6 +43,7 @@ struct WorkerRun {
 struct TestRun {
   std::vector<WorkerRun> workers;  ///< by generation, then by worker number; without tag last
   std::size_t damaged_parts = 0;   ///< parts of the stream that could not be read
+  bool no_subunit = false;         ///< there were bytes, and none of them subunit: text, or something else
 };
 
 /// Collects folded tests and orders them. Feed it through a StreamFolder; then take finish().

@@ -139,6 +139,24 @@ TEST_CASE("what really ran is the evidence, without repeats and strangers") {
   CHECK(loop.status.probes == 1);
 }
 
+TEST_CASE("the limit on probes goes before the end of a turn, and may be none") {
+  const std::uint64_t limit = GENERATE(0U, 2U);
+  auto engine = engine_of(3);
+  const auto runners = slots(1, [](const ProbeRequest&, const std::atomic<bool>&) {
+    ProbeResult result;
+    result.end = VictimEnd::pass;
+    return result;
+  });
+  auto settings = settings_of(3);
+  settings.max_probes = limit;
+  auto hooks = hooks_of();
+  hooks.give_way = [](const LoopStatus& status) { return status.probes >= 2; };
+  const std::atomic<int> stop{0};
+  const auto loop = run_probe_loop(engine, runners, settings, hooks, stop);
+  CHECK(loop.end == LoopEnd::max_probes);
+  CHECK(loop.status.probes == limit);
+}
+
 TEST_CASE("a stop or the end of the budget cancels the probe that runs and does not count it") {
   const bool by_signal = GENERATE(true, false);
   auto engine = engine_of(3);
@@ -248,6 +266,37 @@ TEST_CASE(
   CHECK(engine.verdict().tests == std::vector<TestIndex>{7});
 }
 
+TEST_CASE("with one slot, evidence of an earlier life's probes among others is checked alone, too") {
+  auto engine = engine_of(20);
+  InterferenceGuard guard;
+  Observation failing;
+  for (TestIndex i = 0; i < 20; ++i) failing.ran.push_back(i);
+  for (int i = 0; i < 20; ++i) {
+    if (i == 10) failing.ran.clear();
+    failing.outcome = Outcome::fail;
+    engine.observe(failing);
+    guard.observe(failing, 3);
+  }
+  const auto runners = slots(1, [](const ProbeRequest&, const std::atomic<bool>&) {
+    ProbeResult result;
+    result.end = VictimEnd::pass;
+    return result;
+  });
+  std::string found;
+  auto hooks = hooks_of();
+  hooks.interference = [&](const std::string& sentence) {
+    found = sentence;
+    return engine_of(20);
+  };
+  auto settings = settings_of(20);
+  settings.max_probes = 30;
+  const std::atomic<int> stop{0};
+  const auto loop = run_probe_loop(engine, runners, settings, hooks, stop, guard);
+  CHECK_THAT(found, Catch::Contains("disturb each other"));
+  CHECK(loop.status.probes > 0);
+  CHECK((engine.verdict().kind == Kind::inconclusive || engine.verdict().kind == Kind::not_reproduced));
+}
+
 TEST_CASE("odd results among others are compared with the same list alone") {
   auto engine = engine_of(20);
   Company company;
@@ -345,4 +394,124 @@ TEST_CASE("where every machine is lost again and again, the loop gives up with t
   settings.rest_seconds = 0;
   const std::atomic<int> stop{0};
   CHECK_THROWS_WITH(run_probe_loop(engine, runners, settings, hooks_of(), stop), Catch::Contains("no route"));
+}
+
+TEST_CASE("machines that are lost among others are no interference") {
+  auto engine = engine_of(20);
+  Company company;
+  // Seven machines of eight are dead; what the good one runs alone always gives a result.
+  const auto good = crowded(company, 8, [](const ProbeRequest& request, bool) {
+    ProbeResult result;
+    result.end = has(request.before, "t7") ? VictimEnd::fail : VictimEnd::pass;
+    return result;
+  });
+  const auto dead = crowded(company, 8, [](const ProbeRequest&, bool) {
+    ProbeResult result;
+    result.void_reason = "no route to the machine";
+    result.lost = true;
+    return result;
+  });
+  auto runners = slots(1, good);
+  for (auto& runner : slots(7, dead)) runners.push_back(std::move(runner));
+  auto settings = settings_of(20);
+  settings.slots_may_fail = true;
+  settings.rest_seconds = 0;
+  auto hooks = hooks_of();
+  hooks.interference = [&](const std::string& sentence) {
+    FAIL_CHECK(sentence);
+    return engine_of(20);
+  };
+  const std::atomic<int> stop{0};
+  const auto loop = run_probe_loop(engine, runners, settings, hooks, stop);
+  CHECK_FALSE(loop.unchecked);
+  CHECK(loop.status.voids >= 6);
+  CHECK(engine.verdict().tests == std::vector<TestIndex>{7});
+}
+
+TEST_CASE("a comparison of which some probes are lost with their machine comes to its end") {
+  auto engine = engine_of(20);
+  Company company;
+  const bool throws = GENERATE(false, true);
+  const auto formula = [](const ProbeRequest& request, bool crowd) {
+    ProbeResult result;
+    result.end = has(request.before, "t7") ? VictimEnd::fail : VictimEnd::pass;
+    if (crowd) {
+      result.end = VictimEnd::void_probe;
+      result.void_reason = "address in use";
+    }
+    return result;
+  };
+  const auto probe = crowded(company, 4, formula);
+  // Each third probe of a slot is lost.
+  std::vector<std::unique_ptr<Runner>> runners;
+  for (int i = 0; i < 4; ++i) {
+    auto calls = std::make_shared<int>(i);
+    runners.push_back(std::make_unique<ScriptedRunner>(
+        [probe, calls, throws](const ProbeRequest& request, const std::atomic<bool>& cancel) {
+          auto result = probe(request, cancel);
+          if (++*calls % 3 != 0) return result;
+          if (throws) throw CannotRun("no route to the machine");
+          result = {};
+          result.void_reason = "no route to the machine";
+          result.lost = true;
+          return result;
+        }));
+  }
+  std::string found;
+  auto hooks = hooks_of();
+  hooks.interference = [&](const std::string& sentence) {
+    found = sentence;
+    return engine_of(20);
+  };
+  auto settings = settings_of(20);
+  settings.give_up_after_voids = 1000;
+  settings.slots_may_fail = true;
+  settings.rest_seconds = 0;
+  const std::atomic<int> stop{0};
+  run_probe_loop(engine, runners, settings, hooks, stop);
+  CHECK_THAT(found, Catch::Contains("gave no result in 8 of 8") && Catch::Contains("0 of 8 alone"));
+  CHECK(engine.verdict().tests == std::vector<TestIndex>{7});
+}
+
+TEST_CASE("a single machine that is lost for a while rests, and the search goes on") {
+  auto engine = engine_of(3);
+  int calls = 0;
+  const bool for_ever = GENERATE(false, true);
+  const auto runners = slots(1, [&](const ProbeRequest& request, const std::atomic<bool>&) {
+    ++calls;
+    if (calls == 2 || calls == 3 || for_ever) throw MachineLost("no route to the machine");
+    ProbeResult result;
+    result.end = has(request.before, "t1") ? VictimEnd::fail : VictimEnd::pass;
+    return result;
+  });
+  auto settings = settings_of(3);
+  settings.slots_may_fail = true;
+  settings.rest_seconds = 0;
+  int rests = 0;
+  auto hooks = hooks_of();
+  hooks.lost = [&](std::size_t, const std::string&, double) { ++rests; };
+  const std::atomic<int> stop{0};
+  if (for_ever) {
+    CHECK_THROWS_WITH(run_probe_loop(engine, runners, settings, hooks, stop), Catch::Contains("no route"));
+    CHECK(calls == 3);
+  } else {
+    run_probe_loop(engine, runners, settings, hooks, stop);
+    CHECK(engine.verdict().tests == std::vector<TestIndex>{1});
+  }
+  CHECK(rests == 2);
+}
+
+TEST_CASE("what keeps the only machine's tests from running at all ends the search at once") {
+  auto engine = engine_of(3);
+  int calls = 0;
+  const auto runners = slots(1, [&](const ProbeRequest&, const std::atomic<bool>&) -> ProbeResult {
+    ++calls;
+    throw CannotRun("the server speaks no version that is known");
+  });
+  auto settings = settings_of(3);
+  settings.slots_may_fail = true;
+  settings.rest_seconds = 0;
+  const std::atomic<int> stop{0};
+  CHECK_THROWS_WITH(run_probe_loop(engine, runners, settings, hooks_of(), stop), Catch::Contains("version"));
+  CHECK(calls == 1);
 }

@@ -5,6 +5,7 @@
 #include <catch2/catch.hpp>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 
 #include "analyzer/index_list.h"
 #include "analyzer/session_store.h"
@@ -105,6 +106,31 @@ TEST_CASE("observations survive the store being closed, in order") {
   CHECK(store.find(id)->state == "done");
 }
 
+TEST_CASE("what belongs together is committed together") {
+  TemporaryFolder folder;
+  const auto file = (folder.path / "sessions.sqlite").string();
+  SessionStore store(file);
+  {
+    // The second of three cannot be written: none is.
+    SQLite::Database database(file, SQLite::OPEN_READWRITE);
+    database.exec(
+        "CREATE TRIGGER full BEFORE INSERT ON observation WHEN NEW.sequence = 2"
+        " BEGIN SELECT raise(ABORT, 'no space'); END");
+    CHECK_THROWS_AS(store.create(example(), {failing({0}), failing({1}), failing({2})}), SessionError);
+    CHECK(store.list().empty());
+    const auto id = store.create(example());
+    CHECK_THROWS_AS(store.add(id, {failing({0}), failing({1}), failing({2})}), SessionError);
+    CHECK(store.observations(id).empty());
+    database.exec("DROP TRIGGER full");
+  }
+  const auto id = store.create(example(), {failing({0}), failing({1})});
+  store.add(id, failing({2}));
+  store.add(id, {failing({3}), failing({4})});
+  const auto stored = store.observations(id);
+  REQUIRE(stored.size() == 5);
+  for (TestIndex i = 0; i < 5; ++i) CHECK(stored[i].asked == std::vector<TestIndex>{i});
+}
+
 TEST_CASE("one process works on a session, the second is told who") {
   TemporaryFolder folder;
   const auto file = (folder.path / "sessions.sqlite").string();
@@ -149,7 +175,13 @@ TEST_CASE("files that are no session file of ours are refused with advice") {
     SQLite::Database database(foreign, SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE);
     database.exec("CREATE TABLE precious (x)");
   }
+  const auto bytes = [](const std::string& file) {
+    std::ifstream stream(file, std::ios::binary);
+    return std::string(std::istreambuf_iterator<char>(stream), {});
+  };
+  const auto before = bytes(foreign);
   CHECK_THROWS_WITH(SessionStore(foreign), Contains("another program"));
+  CHECK(bytes(foreign) == before);
   const auto newer = (folder.path / "newer.sqlite").string();
   { SessionStore store(newer); }
   {

@@ -40,3 +40,22 @@ TEST_CASE("a result behind a victim tells what ran before it") {
   CHECK(shared.of("c")[0].ran == std::vector<std::string>{"t1", "t2", "a", "b", "skipped"});
   CHECK(shared.of("a").empty());
 }
+
+TEST_CASE("where probes at once disturb each other, those that ran beside others are no evidence") {
+  SharedRuns shared;
+  ProbeResult result;
+  result.end = VictimEnd::fail;
+  result.after = {{"b", VictimEnd::fail, "Traceback"}};
+  shared.add("a", result, 3);
+  shared.add("a", result, 0);
+  CHECK_FALSE(shared.one_at_a_time());
+  CHECK(shared.of("b").size() == 2);
+  shared.disturbed();
+  CHECK(shared.one_at_a_time());
+  REQUIRE(shared.of("b").size() == 1);
+  CHECK(shared.of("b")[0].beside == 0);
+  shared.add("a", result, 1);
+  CHECK(shared.of("b").size() == 1);
+  shared.add("a", result, 0);
+  CHECK(shared.of("b").size() == 2);
+}

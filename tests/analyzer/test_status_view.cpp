@@ -119,3 +119,21 @@ TEST_CASE("a log gets a line a minute, and on news") {
   for (const char* line : {"30 probes, 1 failure,", "50 probes", "90 probes"})
     CHECK(text.find(line) != std::string::npos);
 }
+
+TEST_CASE("a log gets its line a minute also while the first probe runs") {
+  const std::vector<std::string> candidates = {"tests.a"};
+  Written written;
+  {
+    StatusView view(written.file(), false, 80, candidates);
+    view.update(facts_at(0, 0, 0, 0.9));
+    view.update(facts_at(59, 0, 0, 0.9));
+    view.update(facts_at(61, 0, 0, 0.9));
+    view.update(facts_at(100, 0, 0, 0.9));
+    view.update(facts_at(122, 0, 0, 0.9));
+    view.update(facts_at(125, 1, 0, 0.9));  // who leads was told
+  }
+  const auto text = written.text();
+  CHECK(std::count(text.begin(), text.end(), '\n') == 2);
+  CHECK(text.find("0 probes, 0 failures, 1 min 1 s") == 0);
+  CHECK(text.find("0 probes, 0 failures, 2 min 2 s") != std::string::npos);
+}

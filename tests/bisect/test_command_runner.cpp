@@ -215,6 +215,26 @@ TEST_CASE("without subunit the exit status speaks") {
   CHECK(run(options, {}, "b").end == VictimEnd::void_probe);
 }
 
+TEST_CASE("a command that only mentions subunit is judged by its exit status when no subunit comes") {
+  const Project project;
+  CommandRunner runner(project.shell(": /src/python-subunit/run; ! grep -qx polluter $IDFILE"));
+  auto result = run(runner, {"polluter"}, "v");
+  CHECK(result.end == VictimEnd::fail);
+  CHECK(result.by_exit_status);
+  CHECK(ids_of(result) == std::vector<std::string>{"polluter"});
+  CHECK(run(runner, {}, "v").end == VictimEnd::pass);
+
+  CommandRunner speaks(project.shell(": python-subunit; cat said; exit 1 # $IDFILE"));
+  project.write("said", "test: v\nsuccess: v\n");
+  CHECK(run(speaks, {}, "v").end == VictimEnd::pass);
+  project.write("said", "");
+  CHECK(run(speaks, {}, "v").end == VictimEnd::void_probe);
+
+  // Python without subunit ends with status 1: no failure of the victim's.
+  result = run(project.shell("/no/python3 -m subunit.run 2>/dev/null || exit 1 # $IDFILE"), {}, "v");
+  CHECK(result.end == VictimEnd::void_probe);
+}
+
 TEST_CASE("subunit v1 is understood as it comes") {
   const Project project;
   const std::string v1 =

@@ -2,6 +2,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <deque>
+#include <functional>
 #include <mutex>
 #include <thread>
 
@@ -25,6 +26,7 @@ struct Meeting {
   std::condition_variable changed;
   int rounds = 0;
   Lists beside;
+  double victim_stop_time = 0;
 };
 
 /// The victim's worker: fails where the rounds it waits for contained the culprit.
@@ -105,6 +107,57 @@ class BusyRunner final : public Runner {
   bool& was_cut_;
 };
 
+double now_seconds() {
+  return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
+}
+
+/// The victim's worker: ends once the other has begun its first test, and says when.
+class TimedOwnRunner final : public Runner {
+ public:
+  explicit TimedOwnRunner(Meeting& meeting) : meeting_(meeting) {}
+  ProbeResult run(const ProbeRequest&, const std::atomic<bool>&) override {
+    std::unique_lock lock(meeting_.mutex);
+    meeting_.changed.wait(lock, [&] { return meeting_.rounds >= 1; });
+    ProbeResult result;
+    result.end = VictimEnd::pass;
+    result.victim_stop_time = meeting_.victim_stop_time = now_seconds();
+    meeting_.changed.notify_all();
+    return result;
+  }
+  std::string reproduction_command(const std::vector<std::string>&) const override { return ""; }
+  std::string description() const override { return ""; }
+
+ private:
+  Meeting& meeting_;
+};
+
+/// Another worker that begins its first test before the victim's end and the others behind it. `told`: what
+/// its stream says of such a time.
+class TimedOtherRunner final : public Runner {
+ public:
+  TimedOtherRunner(Meeting& meeting, std::function<std::optional<double>(double)> told)
+      : meeting_(meeting), told_(std::move(told)) {}
+  ProbeResult run(const ProbeRequest& request, const std::atomic<bool>&) override {
+    ProbeResult result;
+    result.end = VictimEnd::pass;
+    result.ran.push_back({request.before.front(), "success", 0.1, told_(now_seconds())});
+    std::unique_lock lock(meeting_.mutex);
+    ++meeting_.rounds;
+    meeting_.changed.notify_all();
+    meeting_.changed.wait(lock, [&] { return meeting_.victim_stop_time > 0; });
+    // The clock has to go on by a tick.
+    while (now_seconds() <= meeting_.victim_stop_time) std::this_thread::yield();
+    result.victim_start_time = told_(now_seconds());
+    return result;
+  }
+  std::string reproduction_command(const std::vector<std::string>&) const override { return ""; }
+  std::string description() const override { return ""; }
+
+ private:
+  Meeting& meeting_;
+  std::function<std::optional<double>(double)> told_;
+};
+
 /// Cannot run; where there is a meeting, that counts as a hundred rounds.
 class BrokenRunner final : public Runner {
  public:
@@ -175,6 +228,28 @@ TEST_CASE("a list that runs when the victim has ended comes to its end") {
   CHECK_FALSE(was_cut);
   REQUIRE(result.ran.size() == 1);
   CHECK(result.ran[0].id == "x.2");
+}
+
+TEST_CASE("a test that starts behind the victim's result did not run beside it") {
+  Meeting meeting;
+  std::vector<std::unique_ptr<Runner>> beside;
+  SECTION("as the streams say") {
+    beside.push_back(std::make_unique<TimedOtherRunner>(meeting, [](double time) { return time; }));
+    beside.push_back(std::make_unique<BrokenRunner>());
+    ConcurrentRunner runner(two_workers(), std::make_unique<TimedOwnRunner>(meeting), std::move(beside));
+    const auto result = runner.run(request({"x.1", "x.2"}), std::atomic<bool>{false});
+    REQUIRE(result.ran.size() == 1);
+    CHECK(result.ran[0].id == "x.1");
+  }
+  SECTION("where the streams say nothing, or what cannot be, it counts") {
+    const bool silent = GENERATE(true, false);
+    beside.push_back(std::make_unique<TimedOtherRunner>(
+        meeting, [silent](double time) { return silent ? std::nullopt : std::optional(time + 1e6); }));
+    beside.push_back(std::make_unique<BrokenRunner>());
+    ConcurrentRunner runner(two_workers(), std::make_unique<TimedOwnRunner>(meeting), std::move(beside));
+    const auto result = runner.run(request({"x.1", "x.2"}), std::atomic<bool>{false});
+    CHECK(result.ran.size() == 2);
+  }
 }
 
 TEST_CASE("without tests of other workers the victim's worker runs alone") {

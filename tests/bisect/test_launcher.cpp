@@ -19,6 +19,13 @@ int shell(const Project& project, const std::string& text) {
   return WEXITSTATUS(std::system(command.c_str()));  // NOLINT: one thread
 }
 
+/// Standard error as people see it.
+std::string errors(const Project& project) {
+  SignsOfLife signs;
+  const auto text = signs.take(project.read("err"));
+  return text + signs.rest();
+}
+
 const char* const awkward = "printf '%s|' \"a b\" '$COMMAND' 'it'\"'\"'s' \"$HOME_OF_NOBODY\"; exit 7";
 
 }  // namespace
@@ -36,14 +43,16 @@ TEST_CASE("a launched command's words survive, and so does its status") {
     CHECK(script.empty());
     CHECK(project.read("out") == "a b|$COMMAND|it's||");
     CHECK(launched_exit(project.read("err")) == 7);
-    CHECK(without_exit_mark(project.read("err")).empty());
+    CHECK(without_exit_mark(errors(project)).empty());
   }
 }
 
 TEST_CASE("a list of ids goes through standard input to a file of the far end") {
   const Project project;
   project.write("local_ids", "tests.a\ntests.b c\n");
-  const Launcher launcher{"launcher", "sh -c $QUOTED_COMMAND", "/", 0};
+  const std::string how = GENERATE("sh -c $QUOTED_COMMAND", "exec $COMMAND", "$COMMAND || exit $?",
+                                   "$COMMAND; exit $? # the end", "true && $COMMAND");
+  const Launcher launcher{"launcher", how, "/", 0};
   const auto text =
       launcher.wrap_with_list("cat \"$ids\"; echo \"$ids\"; false", (project.path / "local_ids").string());
   CHECK(shell(project, text) == 1);
@@ -69,6 +78,12 @@ TEST_CASE("a launcher that brings files gets the script as one") {
   CHECK(shell(project, text) == 3);
   CHECK(project.read("out") == plain + " /tmp/ids\ni-7\n");
   fs::remove_all("/tmp/flakebisect-test-launcher");
+  // A name that is no plain word (the project's has a blank) is quoted.
+  REQUIRE(file.find(' ') != std::string::npos);
+  const auto quoted = launcher.wrap("echo $INSTANCE; exit 3", {file + " ids"}, file, script);
+  std::ofstream(file) << script;
+  CHECK(shell(project, quoted) == 3);
+  CHECK(project.read("out") == file + " " + file + " ids\ni-7\n");
 }
 
 TEST_CASE("a far end that is lost says nothing") {
@@ -78,10 +93,65 @@ TEST_CASE("a far end that is lost says nothing") {
                           "/", 0};
   CHECK(shell(project, launcher.wrap("sleep 100", {}, "", script)) == 255);
   CHECK_FALSE(launched_exit(project.read("err")));
-  CHECK(launcher_last_words(project.read("err")).find("losed") != std::string::npos);
+  CHECK(launcher_last_words(errors(project)).find("losed") != std::string::npos);
   const Launcher nowhere{"launcher", "$COMMAND", "/no/such/directory", 0};
   shell(project, nowhere.wrap("true", {}, "", script));
   CHECK_FALSE(launched_exit(project.read("err")));
+}
+
+TEST_CASE("the far end gives signs of life, and nothing of them is left behind") {
+  const Project project;
+  std::string script;
+  const Launcher launcher{"launcher", "$COMMAND", project.path.string(), 0};
+  // The far end's standard error is the file that it waits for.
+  const auto text =
+      launcher.wrap("until [ $(grep -c 'is alive' err) -ge 3 ]; do sleep 0.1; done; echo words >&2; exit 4",
+                    {}, "", script);
+  // Whatever lives on holds the pipe open, and `cat` waits for it.
+  CHECK(shell(project, "{ { " + text + "\n} 3>&1; echo $? > status; } | cat") == 0);
+  CHECK(project.read("status") == "4\n");
+  CHECK(without_exit_mark(errors(project)) == "words\n");
+  CHECK(launched_exit(project.read("err")) == 4);
+  // Where the far end is killed, its signs of life end too.
+  const Launcher killed{"launcher", "timeout -s KILL 0.2 $COMMAND", project.path.string(), 0};
+  CHECK(shell(project, "{ { " + killed.wrap("exec sleep 1", {}, "", script) + "\n} 3>&1; } | cat") == 0);
+}
+
+TEST_CASE("signs of life are taken out of standard error, however it is cut") {
+  const std::string sign = "flakebisect: the far end is alive\n";
+  const std::string stream = sign + "half a" + sign + " line\nflakebisect: the far" + sign + sign + " end\nf";
+  for (std::size_t size = 1; size <= stream.size(); ++size) {
+    SignsOfLife signs;
+    std::string text;
+    for (std::size_t at = 0; at < stream.size(); at += size) text += signs.take(stream.substr(at, size));
+    CHECK(signs.count() == 4);
+    CHECK(text + signs.rest() == "half a line\nflakebisect: the far end\nf");
+  }
+}
+
+TEST_CASE("a list that is too long for an argument reaches the far end all the same") {
+  const Project project;
+  project.write("runner",
+                "if [ \"$1\" = --file ]; then\n  list=$2\n  shift 2\n"
+                "  [ \"$(grep -c x \"$list\")\" -eq $# ] || exit 9\nfi\n"
+                "for test; do printf 'test: %s\\nsuccess: %s\\n' \"$test\" \"$test\"; done\n");
+  ProbeRequest request;
+  for (int i = 0; i < 1900; ++i)
+    request.before.push_back("a_module_with_some_long_name.CaseWithALongName.test_" + std::to_string(i) +
+                             "[x]");
+  request.victim = "a.victim[x]";
+  const std::string words = GENERATE("$IDLIST", "--file $IDFILE $IDLIST");
+  for (const char* text : {"env A=1 $COMMAND", "sh -c $QUOTED_COMMAND", "sh -c 'exec \"$@\"' sh $COMMAND"}) {
+    auto options = project.options();
+    options.command = {"sh ./runner " + words, "", "", std::nullopt};
+    options.launcher = Launcher{"launcher", text, project.path.string(), 0};
+    CommandRunner runner(std::move(options));
+    const std::atomic<bool> never{false};
+    const auto result = runner.run(request, never);
+    CHECK(result.void_reason.empty());
+    CHECK(result.end == VictimEnd::pass);
+    CHECK(result.ran.size() == request.before.size());
+  }
 }
 
 TEST_CASE("presets, and what is refused") {

@@ -371,6 +371,48 @@ TEST_CASE("a stuck test is told from a stuck server", "[server]") {
   }
 }
 
+TEST_CASE("a hang at a far end counts only while the far end is heard of", "[server]") {
+  Tiny tiny("inline", "suite.a_pass suite.x_stuck");
+  tiny.options.ping_limit_seconds = 0.3;
+  ProbeRequest stuck = probe({}, "suite.x_stuck");
+  stuck.test_limit_seconds = 0.3;
+  stuck.hang_is_failure = true;
+  SECTION("it is alive") {
+    tiny.options.launcher = Launcher{"far", "$COMMAND", "", 0};
+    ServerRunner runner(tiny.options);
+    const ProbeResult result = run(runner, stuck);
+    CHECK(result.end == VictimEnd::fail);
+    CHECK_FALSE(result.lost);
+    CHECK(result.output_tail.find("is alive") == std::string::npos);
+  }
+  SECTION("nothing comes from it any more") {
+    tiny.options.launcher = Launcher{"far", "$COMMAND 2>/dev/null", "", 0};
+    ServerRunner runner(tiny.options);
+    const ProbeResult result = run(runner, stuck);
+    CHECK(result.end == VictimEnd::void_probe);
+    CHECK(result.lost);
+    CHECK_THAT(result.void_reason, Contains("far was lost") && Contains("no sign of life"));
+  }
+  CHECK_FALSE(tiny.any_alive());
+}
+
+TEST_CASE("a launched server has its time for Hello from its start, not from the queue", "[server]") {
+  Tiny tiny("good");
+  tiny.options.handshake_limit_seconds = 10;
+  SECTION("it waits longer than that in the queue") {
+    tiny.options.launcher = Launcher{"queue", "sleep 11; exec $COMMAND", "", 0};
+    ServerRunner runner(tiny.options);
+    CHECK(run(runner, probe()).end == VictimEnd::pass);
+  }
+  SECTION("it never leaves the queue") {
+    tiny.options.queue_limit_seconds = 0.2;
+    tiny.options.launcher = Launcher{"queue", "exec sleep 1000; : $COMMAND", "", 0};
+    ServerRunner runner(tiny.options);
+    CHECK_THROWS_AS(run(runner, probe()), MachineLost);
+  }
+  CHECK_FALSE(tiny.any_alive());
+}
+
 TEST_CASE("each test has a time limit of its own on a server too", "[server]") {
   Tiny tiny("good", "suite.a_pass suite.f_sleep suite.x_stuck suite.e_victim");
   tiny.options.ping_limit_seconds = 60;

@@ -1,17 +1,20 @@
 #!/usr/bin/python3
 """Every error of the command line, of the input and of the tests to run: its exit status, and what the message says."""
+import fcntl
 import json
 import os
 import pathlib
 import re
 import shlex
 import signal
+import sqlite3
 import subprocess
 import sys
 import unittest
+import zlib
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from small_project import BEHIND, POLLUTER, PROGRAM, TESTS, VICTIM, SmallProject, stored_run  # noqa: E402
+from small_project import BEHIND, POLLUTER, PROGRAM, TESTS, TRACEBACK, VICTIM, SmallProject, stored_run  # noqa: E402
 
 
 
@@ -32,6 +35,8 @@ class CommandLineTest(ErrorCase):
         self.fails(2, ["--wroker", "worker-0"], "--wroker", "--worker")
         self.fails(2, ["bisect", "--confidance", "0.9"], "--confidance", "--confidence")
         self.fails(2, ["list", "--pipelin"], "--pipelin", "--pipeline")
+        self.fails(2, ["--wroker=worker-0"], "'--wroker'", "--worker")
+        self.fails(2, ["--confidance=0.999999999999"], "'--confidance'", "--confidence")
 
     def test_unknown_command_suggests_the_nearest(self):
         self.fails(2, ["bisekt"], "bisekt", "bisect")
@@ -48,6 +53,13 @@ class CommandLineTest(ErrorCase):
         ):
             with self.subTest(words=words):
                 self.fails(2, words, words[0])
+
+    def test_what_resume_refuses_as_bisect_does(self):
+        for words in (["--max-probes", "0"], ["--json", "-", "--text", "-"], ["--jobs", "0"], ["--confidence", "1"],
+                      ["--budget", "soon"]):
+            for command in ([], ["resume"]):
+                with self.subTest(words=words, command=command):
+                    self.fails(2, [*command, *words], "standard output" if "--json" in words else words[0])
 
     def test_option_without_its_value(self):
         for option in ("--run-id", "--worker", "--test", "--json", "--directory"):
@@ -69,6 +81,18 @@ class CommandLineTest(ErrorCase):
                 self.assertEqual((ran.returncode, ran.stderr), (0, ""))
                 self.assertIn("flakebisect", ran.stdout)
 
+    def test_version_beside_common_options(self):
+        for words in (["-q", "--version"], ["--version", "-q"], ["-C", "/", "--color=never", "--version"]):
+            ran = self.run_program(*words)
+            self.assertEqual((ran.returncode, ran.stdout, ran.stderr), (0, self.run_program("--version").stdout, ""))
+        self.fails(2, ["list", "--version"], "--version")
+
+    def test_argument_too_many(self):
+        self.fails(2, ["list", "--run-id", "7", "worker-0"], "'list'", "'worker-0'", "flakebisect list --help")
+        self.fails(2, ["bisect", "latest", "-q"], "'bisect'", "'latest'")
+        self.fails(2, ["report", "1", "second", "third"], "'report'", "'second'")
+        self.fails(2, ["resume", "1", "2"], "'resume'", "'2'")
+
     def test_help_of_an_unknown_command(self):
         self.fails(2, ["help", "bisekt"], "bisekt")
 
@@ -82,7 +106,9 @@ class InputTest(ErrorCase):
                 self.fails(5, words, "empty", ".testrepository", "--repo")
 
     def test_directory_that_does_not_exist(self):
-        self.fails(5, ["-C", "no-such-place"], "no-such-place")
+        for command in ([], ["list"], ["sessions"], ["sessions", "show", "1"], ["report"], ["resume"], ["analyze"]):
+            with self.subTest(command=command):
+                self.fails(5, ["-C", "no-such-place", *command], "no-such-place")
 
     def test_named_repository_that_does_not_exist(self):
         self.fails(5, ["--repo", "elsewhere/.stestr"], "elsewhere/.stestr")
@@ -123,6 +149,34 @@ class InputTest(ErrorCase):
                 self.repository({"7": content})
                 self.fails(5, ["--run-id", "7"], "7")
 
+    def test_list_of_a_run_that_cannot_be_read(self):
+        damaged = b"\xb3" + bytes(range(200))
+        for content in (damaged, b"\x00\x01\x02" * 100, bytes((7 * n * n + 13) % 256 for n in range(300)), b"hello\nworld\n",
+                        b"no end of line"):
+            for words in ([], ["--worker", "worker-0"], ["--json", "-"], ["--with-status"]):
+                with self.subTest(content=content[:8], words=words):
+                    self.repository({"7": content})
+                    ran = self.fails(5, ["list", "--run-id", "7", *words], "run 7", "cannot be read")
+                    self.assertEqual(ran.stdout, "")
+            self.assertEqual(self.run_program("list", "--run-id", "7", "--pipeline", stdout=subprocess.DEVNULL).returncode, 0)
+        self.repository({"7": b""})
+        ran = self.run_program("list", "--run-id", "7")
+        self.assertEqual((ran.returncode, ran.stdout, ran.stderr), (0, "", ""))
+
+    def test_list_of_a_run_that_is_partly_damaged(self):
+        packet = b"\xb3\x29\x03\x0c\x01a"  # success of the test a, and its checksum
+        packet = packet[:3] + bytes([len(packet) + 4]) + packet[4:]
+        packet += zlib.crc32(packet).to_bytes(4, "big")
+        self.repository({"7": packet})
+        ran = self.run_program("list", "--run-id", "7")
+        self.assertEqual((ran.returncode, ran.stderr), (0, ""))
+        self.assertIn("  a\n", ran.stdout)
+        self.repository({"7": packet + packet[:-1] + b"?" + packet})
+        ran = self.run_program("list", "--run-id", "7")
+        self.assertEqual(ran.returncode, 0)
+        self.assertIn("  a\n", ran.stdout)
+        self.assertRegex(ran.stderr, "warning: run 7 of .* has 1 damaged part")
+
     def test_run_that_is_a_directory(self):
         (self.folder / ".testrepository" / "8").mkdir()
         try:
@@ -132,6 +186,9 @@ class InputTest(ErrorCase):
 
     def test_list_file_that_does_not_exist(self):
         self.fails(5, ["--load-list", "no-ids", "--test", VICTIM, "--command", "true"], "no-ids")
+
+    def test_list_file_that_is_a_directory(self):
+        self.fails(5, ["--load-list", ".", "--test", VICTIM, "--command", "true"], "load list .", "directory")
 
     def test_list_file_with_no_test(self):
         (self.folder / "ids").write_text("\n\n")
@@ -172,6 +229,44 @@ class CannotRunTest(ErrorCase):
         self.fails(6, ["--run-id", "7", "--server", "/no/such/server"], "/no/such/server")
 
 
+class MatchTest(ErrorCase):
+    def explain(self, message, match, *said, status):
+        """Fails with a long message everywhere, and is asked to explain what matches."""
+        text = f"Traceback (most recent call last):\n  File \"/src/tests/test_b.py\", line 7, in test_victim\n{message}\n"
+        self.repository({"7": stored_run(TESTS + [VICTIM]).replace(
+            f"success: {VICTIM}\n", f"failure: {VICTIM} [\n{text}]\n")})
+        names = self.folder / "names"
+        names.write_text(names.read_text() + f"TRACEBACK = {text!r}\n")
+        ran = self.run_program("--run-id", "7", "--match", match)
+        self.assertEqual(ran.returncode, status, ran.stderr[-2000:])
+        for words in said:
+            self.assertIn(words, ran.stdout + ran.stderr)
+
+    def test_long_line(self):
+        self.explain("AssertionError: " + "a" * 40000 + "b", "AssertionError.*b", POLLUTER, status=0)
+        self.explain("AssertionError: " + "a" * 40000 + "b", r"(?:\w|:| )*b\s*$", POLLUTER, status=0)
+
+    def test_pattern_that_no_failure_matches(self):
+        for words in ([], ["--test", VICTIM], ["--worker", "worker-0"], ["-q", "--json", "report.json"]):
+            self.fails(5, ["--run-id", "7", "--match", "KeyError", *words],
+                       "the failure in run 7 does not match --match 'KeyError'", VICTIM)
+
+    def test_pattern_chooses_the_victim(self):
+        other = TESTS[3]
+        run = stored_run(TESTS + [VICTIM], failed=[VICTIM]).replace(
+            f"success: {other}\n", f"failure: {other} [\nKeyError: 'x'\n]\n")
+        self.repository({"7": run})
+        ran = self.run_program("--run-id", "7", "--match", "'CHF'", "--json", "report.json")
+        self.assertEqual(ran.returncode, 0, ran.stderr)
+        self.assertEqual(json.loads((self.folder / "report.json").read_text())["victim"], VICTIM)
+        self.fails(5, ["--run-id", "7", "--match", "'CHF'", "--test", other], other)
+        ran = self.run_program("--run-id", "7", "--match", "KeyError", "--max-probes", "1")
+        self.assertIn(other, ran.stderr.splitlines()[1])
+
+    def test_pattern_that_takes_too_long(self):
+        self.explain("AssertionError: " + "a" * 400, "(a*)*(a*)*(a*)*Z", "(a*)*(a*)*(a*)*Z", "simpler", status=2)
+
+
 class OutputTest(ErrorCase):
     def full(self, words, **streams):
         with open("/dev/full", "w") as full:
@@ -199,7 +294,48 @@ class OutputTest(ErrorCase):
         self.fails(1, ["--run-id", "7", "--markdown", "no-such-folder/report.md"], "no-such-folder/report.md")
 
 
+class ExitStatusTest(ErrorCase):
+    def explain(self, *words):
+        ran = self.run_program("--run-id", "7", "--json", "report.json", *words)
+        self.assertTrue((self.folder / "report.json").exists(), ran.stderr)
+        return ran, json.loads((self.folder / "report.json").read_text())
+
+    def test_stored_failure_and_a_silent_command(self):
+        ran, report = self.explain("--command", f"! grep -q -x {shlex.quote(POLLUTER)} $IDFILE")
+        self.assertEqual(ran.returncode, 0, ran.stderr)
+        self.assertEqual((report["verdict"]["kind"], report["verdict"]["tests"]), ("polluter", [POLLUTER]))
+        self.assertEqual(report["other_failures"], [])
+        self.assertEqual(len([text for text in report["warnings"] if "exit status" in text]), 1)
+        self.assertEqual(ran.stderr.count("its exit status speaks"), 1)
+
+    def test_match_tells_failures_apart(self):
+        command = f"if grep -q -x {shlex.quote(POLLUTER)} $IDFILE; then echo currency; exit 1; fi"
+        ran, report = self.explain("--command", command, "--match", "currency|CHF")
+        self.assertEqual((ran.returncode, report["verdict"]["tests"]), (0, [POLLUTER]), ran.stderr)
+        self.assertNotIn("its exit status speaks", ran.stderr)
+        ran, report = self.explain("--command", command, "--match", "CHF", "--max-probes", "20")
+        self.assertEqual((ran.returncode, report["verdict"]["kind"]), (4, "not-reproduced"), ran.stderr)
+        self.assertEqual([one["signature"] for one in report["other_failures"]], ["failure: currency"])
+
+    def test_traceback_of_another_line_is_another_failure(self):
+        text = TRACEBACK.replace("shop.currency", "shop.name")
+        (self.folder / "text").write_text(text)
+        ran, report = self.explain("--command", "cat text; exit 1 # $IDFILE", "--max-probes", "20")
+        self.assertEqual((ran.returncode, report["verdict"]["kind"]), (4, "not-reproduced"), ran.stderr)
+        (self.folder / "text").write_text(TRACEBACK)
+        ran, report = self.explain("--command", "cat text; exit 1 # $IDFILE")
+        self.assertEqual((ran.returncode, report["verdict"]["kind"]), (0, "self"), ran.stderr)
+
+
 class BudgetTest(ErrorCase):
+    def test_budget_that_ends_while_tests_are_listed(self):
+        said = "--budget ended while the tests were being listed; give it more"
+        self.configure("sleep 300; : $LISTOPT $IDOPTION")
+        self.fails(3, ["--run-id", "7", "--budget", "1s"], said)
+        self.fails(3, ["--all-failures", "--run-id", "7", "--budget", "3s"], said)
+        # A server that never answers its Hello.
+        self.fails(3, ["--run-id", "7", "--server", "echo hi; sleep 1000", "--budget", "1s"], said)
+
     def test_budget_that_is_too_small(self):
         self.mode("self")  # fails in each probe, so that the failure is seen; two of them confirm nothing
         ran = self.run_program("--run-id", "7", "--confidence", "0.9999", "--max-probes", "2")
@@ -211,6 +347,95 @@ class BudgetTest(ErrorCase):
         ran = self.run_program("--run-id", "7", "--max-probes", "30", "--json", "report.json")
         self.assertEqual(ran.returncode, 4, ran.stderr)
         self.assertEqual(json.loads((self.folder / "report.json").read_text())["verdict"]["kind"], "not-reproduced")
+
+
+class ResumeTest(ErrorCase):
+    UNDECIDED = ["--run-id", "7", "--confidence", "0.999999", "--max-probes", "2"]
+
+    def resume_command(self, ran):
+        """The command at the end of standard error; the report has it, too, if wrapped."""
+        self.assertIn(ran.returncode, (3, 4), ran.stderr)
+        command = ran.stderr.splitlines()[-1].removeprefix("to go on: ")
+        self.assertTrue(command.startswith("flakebisect resume"), ran.stderr)
+        self.assertIn(command, " ".join(ran.stdout.split()))
+        return command
+
+    def test_printed_command_can_be_pasted(self):
+        self.mode("self")
+        (self.folder / "my dir").symlink_to(".")
+        (self.folder / "sub").mkdir()
+        for words, cwd in ((["--session", "b p's.sqlite"], self.folder), (["-C", "../my dir"], self.folder / "sub")):
+            with self.subTest(words=words):
+                command = self.resume_command(self.run_program(*self.UNDECIDED, *words, cwd=cwd))
+                pasted = self.shell(command.replace("flakebisect", self.program_quoted(), 1) + " --confidence 0.95", cwd=cwd)
+                self.assertEqual(pasted.returncode, 0, pasted.stderr)
+
+
+    def test_relative_repository_from_another_directory(self):
+        self.mode("self")
+        (self.folder / ".testrepository").rename(self.folder / "stored")
+        ran = self.run_program(*self.UNDECIDED, "--repo", "stored")
+        self.assertIn(ran.returncode, (3, 4), ran.stderr)
+        session = ["resume", "--session", str(self.folder / ".flakebisect" / "sessions.sqlite")]
+        ran = self.run_program(*session, "--max-probes", "1", "--confidence", "0.999999", cwd="/")
+        self.assertIn(ran.returncode, (3, 4), ran.stderr)
+        # A repository that has moved since is named anew.
+        (self.folder / "stored").rename(self.folder / "moved")
+        self.assertEqual(self.run_program(*session, cwd="/").returncode, 5)
+        ran = self.run_program(*session, "--repo", str(self.folder / "moved"), "--confidence", "0.95", cwd="/")
+        self.assertEqual(ran.returncode, 0, ran.stderr)
+
+
+class SessionFileTest(ErrorCase):
+    COMMANDS = (["report"], ["sessions"], ["sessions", "show", "1"], ["sessions", "export", "1"], ["resume"], ["--run-id", "7"])
+
+    def test_file_that_is_no_session_file(self):
+        (self.folder / "text").write_text("no database\n" * 1000)
+        other = sqlite3.connect(self.folder / "other.sqlite")
+        other.execute("CREATE TABLE t (x)")
+        other.commit()
+        other.close()
+        for command in self.COMMANDS:
+            for file in ("text", "other.sqlite"):
+                with self.subTest(command=command, file=file):
+                    self.fails(5, [*command, "--session", file], file, "--session")
+
+    def test_file_of_a_newer_version(self):
+        self.assertEqual(self.run_program("--run-id", "7", "--session", "s").returncode, 0)
+        newer = sqlite3.connect(self.folder / "s")
+        newer.execute("PRAGMA user_version = 999")
+        newer.close()
+        for command in self.COMMANDS:
+            with self.subTest(command=command):
+                self.fails(5, [*command, "--session", "s"], "newer flakebisect")
+
+    def test_session_of_another_process(self):
+        self.mode("self")
+        ran = self.run_program("--run-id", "7", "--session", "s", "--confidence", "0.999999", "--max-probes", "2")
+        self.assertIn(ran.returncode, (3, 4), ran.stderr)
+        with open(self.folder / "s.1.lock", "w") as lock:
+            lock.write("pid 1 on somewhere\n")
+            lock.flush()
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            self.fails(5, ["resume", "--session", "s"], "is being worked on by pid 1 on somewhere")
+            self.fails(5, ["sessions", "delete", "1", "--session", "s"], "is being worked on")
+
+    def test_what_is_read_only_can_be_read(self):
+        self.assertEqual(self.run_program("--run-id", "7", "--session", "store/s").returncode, 0)
+        shown = {tuple(command): self.run_program(*command, "--session", "store/s").stdout for command in self.COMMANDS[:4]}
+        store = self.folder / "store"
+        nobody = {"user": 65534, "group": 65534, "extra_groups": []} if os.getuid() == 0 else {}
+        for folder in (self.folder, self.folder.parent):
+            folder.chmod(0o755)
+        (store / "s").chmod(0o444)
+        self.addCleanup(store.chmod, 0o755)
+        for mode in (0o555, 0o777):
+            store.chmod(mode)
+            for command, said in shown.items():
+                with self.subTest(command=command, mode=oct(mode)):
+                    ran = subprocess.run([PROGRAM, *command, "--session", "store/s"], cwd=self.folder, stdin=subprocess.DEVNULL,
+                                         capture_output=True, text=True, timeout=60, env={**os.environ, "NO_COLOR": "1"}, **nobody)
+                    self.assertEqual((ran.returncode, ran.stdout), (0, said), ran.stderr)
 
 
 class InterruptTest(ErrorCase):
@@ -267,6 +492,9 @@ class MainJobTest(ErrorCase):
         self.assertIn(POLLUTER, ran.stdout)
         self.assertIn(POLLUTER, (self.folder / "report.md").read_text())
         self.assertIn(report["reproduce"]["command"].splitlines()[0], ran.stdout)
+        own = [probe["seconds"] for probe in report["probes"]
+               if probe["outcome"] != "void" and probe["ran"] == str(TESTS.index(POLLUTER))]
+        self.assertAlmostEqual(report["reproduce"]["seconds_per_run"], sum(own) / len(own), places=5)
 
         pasted = self.shell(report["reproduce"]["command"], cwd=pathlib.Path("/"))
         self.assertIn(f"failure: {VICTIM}", pasted.stdout, pasted.stderr)

@@ -5,9 +5,11 @@ The project's runner is a real test command. The holder, a test on one worker, k
 victim, on the other, fails where it finds one. So that a slow machine changes nothing, the two wait for each other: the
 holder until the victim has looked, the victim while a process that is about to run the holder lives.
 """
+import contextlib
 import json
 import os
 import pathlib
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -228,9 +230,25 @@ class ConcurrentTest(unittest.TestCase):
         self.mode("never")
         report, ran = self.explain("--max-probes", "45", status=4)
         self.assertEqual(report["verdict"]["kind"], "not-reproduced")
-        self.assertEqual(report["cost"]["probes"], 45)
+        self.check_cost(report, 45)
         self.assertIn("beside the other workers", ran.words)
         self.no_process_left()
+
+    def check_cost(self, report, probes):
+        """Each probe of both searches once, and at least the time that they took one after the other."""
+        seconds = [one["seconds"] for session in ("1", "2")
+                   for one in json.loads(self.program("sessions", "export", session).stdout)["observations"]
+                   if one["source"] == 1 and (session == "2" or not one["runner"].startswith("side by side"))]
+        self.assertEqual((report["cost"]["probes"], len(seconds)), (probes, probes))
+        self.assertAlmostEqual(report["cost"]["test_seconds"], sum(seconds), 3)
+        self.assertGreaterEqual(report["cost"]["wall_seconds"], 0.99 * sum(seconds))
+
+    def test_a_limit_where_a_turn_ends(self):
+        self.mode("never")
+        for limit, sessions in ((30, 1), (40, 2)):
+            report, _ = self.explain("--max-probes", str(limit), "--session", f"{limit}.sqlite", status=4)
+            self.assertEqual(report["cost"]["probes"], limit)
+            self.assertEqual(len(self.program("sessions", "--session", f"{limit}.sqlite").stdout.splitlines()), sessions)
 
     def test_a_failure_that_needs_no_other_worker_goes_back_to_one_worker(self):
         self.mode("late")
@@ -244,6 +262,36 @@ class ConcurrentTest(unittest.TestCase):
                  if one["runner"].startswith("side by side")]
         self.assertGreater(len(given), 0)
         self.assertEqual({tuple(one["ran"]) for one in given}, {(0, 1)})
+        self.check_cost(report, report["cost"]["probes"])
+
+    def given(self):
+        """When the runs were made that the search side by side gave to the other one."""
+        observations = json.loads(self.program("sessions", "export", "1").stdout)["observations"]
+        return [one["made_at"] for one in observations if one["runner"].startswith("side by side")]
+
+    def test_killed_while_it_gives(self):
+        self.mode("late")
+        process = subprocess.Popen([PROGRAM, "--test", VICTIM], cwd=self.folder, stdin=subprocess.DEVNULL,
+                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        name = self.folder / ".flakebisect" / "sessions.sqlite"
+        while not name.exists() or not self.count_given(name):
+            self.assertIsNone(process.poll())
+        process.kill()
+        process.wait(timeout=60)
+        first = self.given()
+        ran = self.program("resume", "2")
+        self.assertEqual(ran.returncode, 0, ran.stderr)
+        given = self.given()
+        self.assertEqual(given[:len(first)], first)
+        self.assertEqual(len(given), len(set(given)), "a run is there twice")
+
+    @staticmethod
+    def count_given(name):
+        with contextlib.closing(sqlite3.connect(name)) as file:
+            try:
+                return file.execute("SELECT count(*) FROM observation WHERE session = 1 AND runner LIKE 'side by side%'").fetchone()[0]
+            except sqlite3.OperationalError:  # the tables are not there yet
+                return 0
 
     def test_ended_by_a_signal_and_resumed(self):
         process = subprocess.Popen([PROGRAM, "--test", VICTIM], cwd=self.folder, stdin=subprocess.DEVNULL, text=True,

@@ -1,18 +1,22 @@
 #!/usr/bin/python3
 """--launcher: probes and servers that run elsewhere, and machines that are lost. The far ends are real processes on this
 machine, reached through stand-ins for ssh and kubectl that treat their arguments as the real ones do."""
+import datetime
 import json
 import os
 import pathlib
+import signal
 import sys
+import time
 import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from survival_project import POLLUTER, SurvivalProject  # noqa: E402
+import subunit  # noqa: E402
+from survival_project import POLLUTER, TESTS, VICTIM, SurvivalProject  # noqa: E402
 
 SOURCE = pathlib.Path(os.environ.get("FLAKEBISECT_SOURCE", pathlib.Path(__file__).resolve().parents[2]))
 # sshd gives the words, joined by blanks, to the user's shell. The host `dead` cannot be reached; `dying` is lost in its third
-# connection, in the middle of a probe.
+# connection, in the middle of a probe; from `silent` nothing comes any more once the victim has started there.
 SSH = r'''#!/bin/sh
 while [ "${1#-}" != "$1" ]; do
   case $1 in -o) shift ;; esac
@@ -27,6 +31,11 @@ if [ "$host" = dying ] && [ "$(grep -c dying "$LOG")" -ge 3 ]; then
   echo "test: tests.test_a.Case.test_00"
   echo "client_loop: send disconnect: Broken pipe" >&2
   exit 255
+fi
+if [ "$host" = silent ]; then
+  cat >/dev/null
+  echo "test: tests.test_b.Case.test_victim"
+  exec sleep 1000
 fi
 exec sh -c "$*"
 '''
@@ -69,6 +78,12 @@ class CommandTest(LauncherCase):
         self.assertEqual({probe["runner"] for probe in self.probes()}, {"command launcher"})
         self.check_evidence(self.probes())
 
+    def test_shell_text_of_several_commands(self):
+        for number, text in enumerate(("$COMMAND || exit $?", "true; $COMMAND; exit $?"), 1):
+            self.explain("--launcher", text)
+            for probe in self.probes(number):
+                self.assertEqual(len(probe["ran"]), len(probe["asked"]), probe)
+
     def test_ssh_on_two_hosts(self):
         self.explain("--launcher", "ssh:one,two")
         self.assertEqual(self.reached(), {"one", "two"})
@@ -88,6 +103,33 @@ class CommandTest(LauncherCase):
         for probe in void:
             self.assertEqual(probe["runner"], "command ssh:dying")
             self.assertIn("lost", probe["void_reason"])
+
+    def test_a_host_that_falls_silent_while_a_hang_is_searched_for(self):
+        self.record_hang()
+        # On the other host every run hangs.
+        ran = self.run_program("--run-id", "7", "--test", VICTIM, "--launcher", "ssh:one,silent", "--max-probes", "4",
+                               "--test-timeout", "3s", PATH=self.path, LOG=str(self.log), HANG_FROM="1")
+        self.assertNotIn("is alive", ran.stdout + ran.stderr + json.dumps(self.export()))
+        outcomes = {(probe["runner"], probe["outcome"]) for probe in self.probes()}
+        self.assertEqual(outcomes, {("command ssh:one", 2), ("command ssh:silent", 4)})
+        for probe in self.probes():
+            if probe["outcome"] == 4:
+                self.assertIn("ssh:silent was lost: it gave no sign of life", probe["void_reason"])
+        self.assertIn("ssh:silent was lost", ran.stderr)
+
+    def record_hang(self):
+        """Stores run 7 anew, as one in which the victim started and never ended."""
+        now = datetime.datetime(2026, 11, 20, 10, tzinfo=datetime.timezone.utc)
+        with open(self.folder / ".testrepository" / "7", "wb") as file:
+            stream = subunit.StreamResultToBytes(file)
+            for test, statuses in [(test, ("inprogress", "success")) for test in TESTS] + [(VICTIM, ("inprogress",))]:
+                for status in statuses:
+                    stream.status(test_id=test, test_status=status, timestamp=now, test_tags={"worker-0"})
+                    now += datetime.timedelta(milliseconds=5)
+
+    def test_a_dead_host_is_the_first(self):
+        ran = self.explain("--launcher", "ssh:dead,one")
+        self.assertIn("No route to host", ran.stderr)
 
     def test_no_host_at_all(self):
         ran = self.explain("--launcher", "ssh:dead", status=6)
@@ -120,6 +162,32 @@ class CommandTest(LauncherCase):
         self.assertEqual(self.log.read_text(), "provision 3\ndispose i-1 i-2 i-3\n")
         self.assertEqual({probe["runner"] for probe in self.probes()} - {f"command instance:i-{n}" for n in (1, 2, 3)}, set())
 
+    def test_files_in_a_folder_with_a_blank(self):
+        blank = self.folder.parent / "t m p"
+        blank.mkdir()
+        self.tmp = blank
+        self.explain("--launcher", "for f in $FILES; do test -e \"$f\" || exit 9; done; $COMMAND")
+
+    def test_testr_instances_that_take_too_long(self):
+        configuration = self.folder / ".testr.conf"
+        configuration.write_text(
+            configuration.read_text() + "instance_provision=echo i-1; echo waiting >> $LOG; exec sleep 1000\n"
+            "instance_execute=$COMMAND\ninstance_dispose=echo dispose $INSTANCE_IDS >> $LOG\n")
+        words = ("--run-id", "7", "--launcher", "testr")
+        ran = self.run_program(*words, "--budget", "2s", PATH=self.path, LOG=str(self.log))
+        self.assertEqual(ran.returncode, 6, ran.stderr)
+        self.assertIn("did not end within 2 seconds", ran.stderr)
+        self.assertEqual(self.log.read_text(), "waiting\ndispose i-1\n")
+        self.log.write_text("")
+        program = self.start(*words, PATH=self.path, LOG=str(self.log))
+        while not self.log.read_text():
+            self.assertIsNone(program.poll())
+            time.sleep(0.02)
+        program.terminate()
+        program.communicate(timeout=120)
+        self.assertEqual(program.returncode, 128 + signal.SIGTERM)
+        self.assertEqual(self.log.read_text(), "waiting\ndispose i-1\n")
+
     def test_testr_instances_that_cannot_be_had(self):
         ran = self.explain("--launcher", "testr", status=5)
         self.assertIn("instance_provision", ran.stderr)
@@ -151,6 +219,10 @@ class ServerTest(LauncherCase):
                                LOG=str(self.log))
         self.assertEqual(ran.returncode, 0, ran.stderr)
         self.assertIn("No route to host", ran.stderr)
+
+    def test_a_server_whose_first_host_is_dead(self):
+        ran = self.run_program("--run-id", "7", "--launcher", "ssh:dead,one", PATH=self.path, LOG=str(self.log))
+        self.assertEqual(ran.returncode, 0, ran.stderr)
 
 
 def make_unittest_project(folder):

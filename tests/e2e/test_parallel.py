@@ -1,7 +1,9 @@
 #!/usr/bin/python3
 """Probes at once: the right answer, recorded company, and tests that cannot stand each other."""
+import contextlib
 import json
 import os
+import sqlite3
 import sys
 import unittest
 
@@ -86,6 +88,31 @@ class ParallelTest(SurvivalProject):
         report = json.loads((self.folder / "report.json").read_text())
         self.assertEqual(report["verdict"]["tests"], [POLLUTER])
         self.assertTrue(any("disturb" in warning for warning in report["warnings"]))
+
+    def test_one_slot_does_not_take_the_word_of_several(self):
+        # In its first life the victim fails each time, as beside others; in the second, with nothing beside it, never.
+        runner = self.folder / "runner"
+        runner.write_text(runner.read_text().replace("def stamp", 'bad = os.environ["INCARNATION"] == "1"\ndef stamp', 1))
+        ran = self.run_program("--run-id", "7", "--max-probes", "12", "--confidence", "0.999999999999999", incarnation=1)
+        self.assertEqual(ran.returncode, 3, ran.stderr)
+        with contextlib.closing(sqlite3.connect(self.folder / ".flakebisect" / "sessions.sqlite")) as file:
+            file.execute("UPDATE observation SET beside = 3")
+            file.commit()
+            file.execute("VACUUM INTO ?", (str(self.folder / "copy.sqlite"),))
+        words = ("resume", "1", "--jobs", "1", "--confidence", "0.95", "--max-probes", "40", "--json", "report.json")
+        ran = self.run_program(*words, incarnation=2)
+        self.assertIn(ran.returncode, (3, 4), ran.stdout)
+        self.assertIn("disturb each other", ran.stderr)
+        verdict = json.loads((self.folder / "report.json").read_text())["verdict"]
+        self.assertIn(verdict["kind"], ("inconclusive", "not-reproduced"))
+        self.assertFalse(verdict["confirmed"])
+        self.assertTrue(self.export()["one_at_a_time"])
+        # Quiet, only the report tells why evidence was thrown away.
+        ran = self.run_program(*words, "-q", "--session", "copy.sqlite", incarnation=3)
+        self.assertIn(ran.returncode, (3, 4), ran.stdout)
+        self.assertNotIn("warning", ran.stderr)
+        warnings = json.loads((self.folder / "report.json").read_text())["warnings"]
+        self.assertTrue(any("disturb each other" in warning for warning in warnings), warnings)
 
 
 if __name__ == "__main__":

@@ -1,10 +1,12 @@
 #!/usr/bin/python3
 """Sessions survive: kill -9 at any moment, a full disk, a second process, a changed project. Real processes throughout."""
+import contextlib
 import json
 import os
 import random
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -13,7 +15,7 @@ import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from survival_project import POLLUTER, TESTS, VICTIM, SurvivalProject  # noqa: E402
-from small_project import PROGRAM  # noqa: E402
+from small_project import PROGRAM, stored_run  # noqa: E402
 
 KILLS = 100
 UNFINISHED = (3, 4)  # inconclusive, or no failure in so few probes
@@ -90,6 +92,24 @@ class KillTest(SurvivalProject):
         ran = self.run_program("--run-id", "7", incarnation=2)
         self.assertEqual(ran.returncode, 0, ran.stderr)
 
+    def test_stored_runs_are_there_with_the_session(self):
+        repository = self.folder / ".testrepository"
+        for number in range(8, 108):
+            (repository / str(number)).write_text(stored_run(TESTS + [VICTIM]))
+        (repository / "next-stream").write_text("108\n")
+        self.run_program("--run-id", "7", "--max-probes", "1")
+        with contextlib.closing(sqlite3.connect(self.folder / ".flakebisect" / "sessions.sqlite")) as file:
+            def count(sql):
+                return file.execute(sql).fetchone()[0]
+            known = count("SELECT count(*) FROM observation WHERE session = 1 AND source <> 1")
+            self.assertGreater(known, 100)
+            process = self.start("--run-id", "7", *LONG)
+            while count("SELECT count(*) FROM session") == 1:
+                self.assertIsNone(process.poll())
+            process.kill()
+            process.communicate(timeout=60)
+            self.assertEqual(count("SELECT count(*) FROM observation WHERE session = 2 AND source <> 1"), known)
+
 
 def small_disk(kilobytes):
     """Words that run a command with a file system of that size at ./disk, or None where that is not allowed here."""
@@ -146,7 +166,7 @@ class SecondProcessTest(SurvivalProject):
                 time.sleep(0.01)
             for words in (["resume", "1"], ["sessions", "delete", "1"]):
                 second = self.run_program(*words, incarnation=2)
-                self.assertEqual(second.returncode, 1, second.stderr)
+                self.assertEqual(second.returncode, 5, second.stderr)
                 self.assertIn(f"pid {process.pid}", second.stderr)
             listed = self.run_program("sessions")
             self.assertIn(f"running (pid {process.pid}", listed.stdout)
@@ -178,16 +198,16 @@ class ChangedProjectTest(SurvivalProject):
         ran = self.run_program("--run-id", "7", "--max-probes", "3", *LONG)
         self.assertIn(ran.returncode, UNFINISHED, ran.stderr)
 
-    def asks_for_force(self, *said):
-        ran = self.run_program("resume", "1", "--max-probes", "1", incarnation=1)
+    def asks_for_force(self, *said, session="1"):
+        ran = self.run_program("resume", session, "--max-probes", "1", incarnation=1)
         self.assertEqual(ran.returncode, 5, ran.stderr)
         for text in ("--force", *said):
             self.assertIn(text, ran.stderr)
-        forced = self.run_program("resume", "1", "--max-probes", "1", "--force", "--json", "report.json", incarnation=2)
+        forced = self.run_program("resume", session, "--max-probes", "1", "--force", "--json", "report.json", incarnation=2)
         self.assertIn(forced.returncode, UNFINISHED, forced.stderr)
         warnings = json.loads((self.folder / "report.json").read_text())["warnings"]
         self.assertTrue(any("change" in warning for warning in warnings), warnings)
-        again = self.run_program("resume", "1", "--max-probes", "1", incarnation=3)
+        again = self.run_program("resume", session, "--max-probes", "1", incarnation=3)
         self.assertIn(again.returncode, UNFINISHED, "asked once, not for ever: " + again.stderr)
 
     def test_configuration(self):
@@ -204,6 +224,29 @@ class ChangedProjectTest(SurvivalProject):
         subprocess.run("git init -q && git -c user.name=n -c user.email=n@example.org commit -q --allow-empty -m one",
                        shell=True, cwd=self.folder, check=True)
         self.asks_for_force("git revision")
+
+    def test_changes_of_a_tree_that_was_changed_before(self):
+        names = self.folder / "names"
+        subprocess.run("git init -q && git add names && git -c user.name=n -c user.email=n@example.org commit -q -m one",
+                       shell=True, cwd=self.folder, check=True)
+        names.write_text(names.read_text() + "# changed\n")
+        ran = self.run_program("--run-id", "7", "--max-probes", "3", *LONG)
+        self.assertIn(ran.returncode, UNFINISHED, ran.stderr)
+        ran = self.run_program("resume", "2", "--max-probes", "1")
+        self.assertIn(ran.returncode, UNFINISHED, "nothing has changed since: " + ran.stderr)
+        names.write_text(names.read_text() + "# changed again\n")
+        self.asks_for_force("git revision", session="2")
+
+    def test_a_resume_that_fails_keeps_the_report(self):
+        before = self.run_program("report", "1", "--json", "-", "-q")
+        self.assertEqual(before.returncode, 0, before.stderr)
+        runner = self.folder / "runner"
+        runner.write_text(runner.read_text().replace("wanted = set", "sys.exit(127)\nwanted = set", 1))
+        ran = self.run_program("resume", "1", "--max-probes", "5", incarnation=1)
+        self.assertEqual(ran.returncode, 6, ran.stderr)
+        self.assertIn("failed", self.run_program("sessions").stdout)
+        after = self.run_program("report", "1", "--json", "-", "-q")
+        self.assertEqual((after.returncode, after.stdout), (0, before.stdout), after.stderr)
 
 
 class SessionsCommandTest(SurvivalProject):

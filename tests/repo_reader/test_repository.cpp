@@ -86,6 +86,20 @@ TEST_CASE("a path given names the repository or what holds it") {
   CHECK(kind_of([&] { rr::Repository::open(project.path() / ".stestr" / "0"); }) == Kind::no_repository);
 }
 
+TEST_CASE("whose repository it is is told however its path is written") {
+  const TemporaryDirectory directory;
+  write(directory.path() / ".stestr" / "0", "");
+  write(directory.path() / ".testrepository" / "0", "");
+  for (const char* path :
+       {".stestr", ".stestr/", ".stestr//", "./.stestr/.", ".testrepository/../.stestr/"}) {
+    INFO(path);
+    CHECK(rr::Repository::open(directory.path() / path).family() == rr::ConfigFamily::stestr);
+    CHECK(rr::Repository::open(directory.path() / path).path() == directory.path() / ".stestr");
+  }
+  CHECK(rr::Repository::open(directory.path() / ".testrepository/").family() == rr::ConfigFamily::testr);
+  CHECK(rr::Repository::find(directory.path()).family() == rr::ConfigFamily::testr);
+}
+
 TEST_CASE("a real repository has its runs, and nothing else is taken for one") {
   const auto repository = rr::Repository::open(demo);
   CHECK(repository.run_ids().size() == 31);
