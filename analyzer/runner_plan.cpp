@@ -126,9 +126,9 @@ Discovered discover(RunnerPlan& plan, const StopSignals& stop, const BisectOptio
     const double left = std::max(0.001, limit_seconds - seconds_since(begin));
     try {
       if (plan.server) {
-        auto options = *plan.server;
-        options.queue_limit_seconds = std::min(options.queue_limit_seconds, left);
-        bisect::ServerRunner runner(std::move(options));
+        auto server = *plan.server;
+        server.queue_limit_seconds = std::min(server.queue_limit_seconds, left);
+        bisect::ServerRunner runner(std::move(server));
         discovered.tests = runner.list_tests(stop.requested, left);
       } else {
         bisect::CommandRunner runner(*plan.command);

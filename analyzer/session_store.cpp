@@ -428,6 +428,8 @@ std::vector<StoredObservation> SessionStore::observations(std::int64_t id) {
       observation.weight = row.getColumn(3).getDouble();
       stored.asked = decode_indices(row.getColumn(4).getString());
       observation.ran = decode_indices(row.getColumn(5).getString());
+      if (observation.source == bisect::Source::probe && stored.asked != observation.ran)
+        observation.asked = stored.asked;
       observation.seconds = row.getColumn(6).getDouble();
       stored.startup_seconds = row.getColumn(7).getDouble();
       stored.victim_seconds = row.getColumn(8).getDouble();

@@ -99,12 +99,35 @@ ListMatters Engine::State::list_matters(const Answer& answer) const {
   return list_matters_by(log_evidence_against_amplification(arms), compared_seconds, bearable, worth_it);
 }
 
+ArmCounts Engine::State::alone_since_list() const {
+  const SubsetBits full = to_bits(full_list(), problem.candidates.size());
+  const double most = most_of_the_list * static_cast<double>(size_of(full));
+  ArmCounts alone;
+  bool list_ran = false;
+  for (const ProbeRun& run : evidence.runs()) {
+    std::size_t listed = 0;
+    for (std::size_t word = 0; word < full.size(); ++word)
+      listed += static_cast<std::size_t>(std::popcount((*run.list)[word] & full[word]));
+    list_ran = list_ran || static_cast<double>(listed) >= most;
+    if (!list_ran || listed > 0) continue;
+    ++alone.probe_runs;
+    alone.probe_failures += run.failed ? 1 : 0;
+  }
+  return alone;
+}
+
 ListMatters Engine::State::list_protects(const Answer& answer) const {
   if (answer.kind != Kind::self || full_list().empty()) return ListMatters::no;
   const ComparedArms arms = compared_arms(evidence, to_bits(full_list(), problem.candidates.size()));
   const double against = log_evidence_against_protection(arms);
   if (against >= std::log(protection_excluded)) return ListMatters::no;
-  if (against <= -std::log(protection_shown)) return ListMatters::maybe;
+  if (against <= -std::log(protection_shown)) {
+    // Not where it has ceased to fail alone: only runs made among those of the list count here.
+    const ArmCounts since = alone_since_list();
+    const bool still_fails =
+        since.probe_runs >= runs_among_the_list && 2 * since.probe_failures >= since.probe_runs;
+    return still_fails ? ListMatters::maybe : ListMatters::open;
+  }
   // Rarer failures would need many runs.
   const double runs = arms.alone.failures + arms.alone.passes;
   if (stats::probability_above(arms.alone.failures, runs, 0.5) < worth_comparing)

@@ -31,6 +31,8 @@ inline constexpr double compared_share = 0.95;
 /// and the recorded failure is another. How much likelier the outcomes must be without that, and with it.
 inline constexpr double protection_excluded = 10;
 inline constexpr double protection_shown = 30;
+/// So many runs alone must lie among those of the list.
+inline constexpr std::uint64_t runs_among_the_list = 3;
 /// Runs of the list that are expected to tell; at a rate of one half eight, at one two.
 inline constexpr double runs_to_exclude_protection = 4;
 

@@ -171,6 +171,8 @@ struct Engine::State {
   bool self_does_not_fit(const Answer& answer);
   /// Whether the whole list makes the victim of 'self' fail several times as often.
   ListMatters list_matters(const Answer& answer) const;
+  /// The victim's runs alone since most of the list ran first.
+  ArmCounts alone_since_list() const;
   /// Whether it makes it fail several times as seldom: then what fails alone is not the recorded failure.
   ListMatters list_protects(const Answer& answer) const;
   /// The list that stands for the whole one there: nearly all of it, without what takes longest.
