@@ -171,6 +171,7 @@ void Engine::State::learn_cost(const std::vector<TestIndex>& asked) {
 }
 
 void Engine::State::learn_void(const std::vector<TestIndex>& list) {
+  ++unusable_probes;
   ++voids_in_a_row;
   ++voids_of[list];
   // One test is taken to be to blame, if any: one that every void list held, and no usable one.
@@ -206,11 +207,9 @@ void Engine::State::share_out_voids() {
     return;
   }
   // Or it was chance: as many of the other probes gave nothing.
-  const auto voids = static_cast<double>(suspect_voids);
-  const auto runs = static_cast<double>(evidence.probe_runs()) + 10;
-  const double chance =
-      (static_cast<double>(void_probes) - voids + 0.5) / (runs + static_cast<double>(void_probes));
-  const double blame = 1 - std::pow(chance, voids);
+  const auto others = static_cast<double>(unusable_probes - suspect_voids);
+  const auto runs = static_cast<double>(evidence.probe_runs() + unusable_probes);
+  const double blame = 1 - std::pow((others + 0.5) / (runs + 10), static_cast<double>(suspect_voids));
   for (const TestIndex test : void_suspects)
     problem.candidates[test].void_share = blame / static_cast<double>(void_suspects.size());
 }
@@ -220,9 +219,11 @@ bool Engine::State::gives_nothing(const std::vector<TestIndex>& list) {
   if (found == voids_of.end() || found->second < voids_of_a_list || evidence.arm(list).probe_runs > 0)
     return false;
   stuck = fmt::format(
-      "{} of {} runs of {} gave nothing usable, and without them there is no answer", found->second,
-      found->second,
-      list.empty() ? std::string("the victim alone") : fmt::format("one list of {} tests", list.size()));
+      "the victim {} gave nothing usable in {} runs, and without a result there is no answer: run it so by "
+      "hand and see what ends it",
+      list.empty() ? std::string("alone")
+                   : fmt::format("behind {} test{}", list.size(), list.size() == 1 ? "" : "s"),
+      found->second);
   return true;
 }
 
@@ -306,7 +307,8 @@ std::optional<Probe> Engine::next_probe() {
   if (state.settled()) return done() ? std::nullopt : state.follow_up_probe();
   state.stuck.clear();
   if (state.voids_in_a_row >= voids_of_a_search) {
-    state.stuck = fmt::format("the last {} probes gave nothing usable", state.voids_in_a_row);
+    state.stuck = fmt::format("the last {} probes gave nothing usable; run one by hand (--verbose says why)",
+                              state.voids_in_a_row);
     return std::nullopt;
   }
   const Answer& top = state.best();
@@ -314,9 +316,10 @@ std::optional<Probe> Engine::next_probe() {
   const double confirm_at = top.kind == Kind::self ? state.options.confidence : confirm_from;
   if (top.kind != Kind::not_reproduced && top.probability >= confirm_at &&
       (state.log_e(top) < state.log_e_needed() || !state.seen_enough(top))) {
-    if (top.kind == Kind::cumulative && state.log_e(top) >= state.log_e_needed())
+    if (top.kind == Kind::cumulative && state.log_e(top) >= state.log_e_needed() &&
+        state.reproduced_enough(top))
       return state.issue(state.list_without_common(), Purpose::search, std::nullopt);
-    const Arms arms = state.arms_of(top, state.next_id);
+    const Arms arms = state.draw_arm(top, state.next_id).arms;
     if (state.gives_nothing(arms.treatment) || state.gives_nothing(arms.control)) return std::nullopt;
     state.waiting = state.confirmation_on_its_way(top);
     return state.waiting ? std::nullopt : std::optional(state.confirm(top));
@@ -328,7 +331,7 @@ std::optional<Probe> Engine::next_probe() {
     state.stuck = fmt::format(
         "alone it failed in {} of {} runs, behind the whole list in {} of {}: what makes it fail alone is "
         "not "
-        "what made it fail in the recorded run, and that did not come back",
+        "what made it fail in the recorded run, and that did not come back; mend the failure alone first",
         arms.alone.probe_failures, arms.alone.probe_runs, arms.most.probe_failures, arms.most.probe_runs);
     return std::nullopt;
   }

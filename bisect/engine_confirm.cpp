@@ -65,15 +65,18 @@ bool Engine::State::settled() {
   return true;
 }
 
-bool Engine::State::seen_enough(const Answer& answer) const {
+bool Engine::State::reproduced_enough(const Answer& answer) const {
   if (!enough_processes(evidence, answer.kind, answer.tests)) return false;
-  if (answer.kind != Kind::self && answer.kind != Kind::not_reproduced) {
-    // Controls that give nothing do not show that the victim passes there.
-    const auto found = confirmations.find(answer.key());
-    if (found == confirmations.end() || 3 * found->second.usable_controls < 2 * found->second.controls)
-      return false;
-    if (evidence.arm(arms_of(answer, 0).treatment).probe_failures < failures_of_reproduction) return false;
-  }
+  if (answer.kind == Kind::self || answer.kind == Kind::not_reproduced) return true;
+  // Controls that give nothing do not show that the victim passes there.
+  const auto found = confirmations.find(answer.key());
+  if (found == confirmations.end() || 3 * found->second.usable_controls < 2 * found->second.controls)
+    return false;
+  return evidence.arm(arms_of(answer, 0).treatment).probe_failures >= failures_of_reproduction;
+}
+
+bool Engine::State::seen_enough(const Answer& answer) const {
+  if (!reproduced_enough(answer)) return false;
   // The arms of a leak cannot tell it from a test that every failing list held.
   return answer.kind != Kind::cumulative || to_tests(evidence.common_to_failures()).empty();
 }
@@ -198,8 +201,8 @@ void Engine::State::expect(const Answer& answer, std::uint64_t probe_id, bool tr
                                                 answer.control_rate};
 }
 
-void Confirmation::count(std::uint64_t until) {
-  while (!runs.empty() && runs.begin()->first < until && runs.begin()->second.ended) {
+void Confirmation::count() {
+  while (!runs.empty() && runs.begin()->second.ended) {
     const Run& run = runs.begin()->second;
     test.observe(run.treatment, run.failed, run.treatment_probability, run.treatment_rate, run.control_rate);
     runs.erase(runs.begin());
@@ -216,7 +219,7 @@ void Engine::State::end_confirmation(const Answer& answer, std::uint64_t probe_i
     ++confirmation.controls;
     confirmation.usable_controls += usable ? 1 : 0;
   }
-  confirmation.count(next_id);
+  confirmation.count();
 }
 
 ArmDraw Engine::State::draw_arm(const Answer& answer, std::uint64_t probe_id) const {
@@ -264,7 +267,7 @@ bool Engine::State::confirmation_on_its_way(const Answer& answer) const {
     run.ended = true;
     run.failed = likeliest(run.treatment ? answer.rate : answer.control_rate);
   }
-  expected.count(next_id);
+  expected.count();
   return sure >= good_as_sure && expected.test.highest_log_e() >= log_e_needed();
 }
 

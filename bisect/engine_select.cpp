@@ -68,10 +68,6 @@ double usable_share(const Problem& problem, const std::vector<TestIndex>& subset
   return std::max(least_usable_share, 1 - voids);
 }
 
-double seconds_a_result(const Problem& problem, const std::vector<TestIndex>& subset) {
-  return probe_seconds(problem, subset) / usable_share(problem, subset);
-}
-
 double dearness(const Candidate& candidate) {
   constexpr double of_a_void = 1e5;
   return candidate.seconds + least_seconds + of_a_void * candidate.void_share;

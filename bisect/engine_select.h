@@ -28,9 +28,6 @@ double probe_seconds(const Problem& problem, const std::vector<TestIndex>& subse
 /// in twenty.
 double usable_share(const Problem& problem, const std::vector<TestIndex>& subset);
 
-/// Expected seconds until a probe of `subset` has given something usable.
-double seconds_a_result(const Problem& problem, const std::vector<TestIndex>& subset);
-
 /// What a test costs a list that holds it, in seconds; whoever makes a probe void costs more than any other.
 double dearness(const Candidate& candidate);
 

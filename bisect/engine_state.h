@@ -49,8 +49,8 @@ struct Confirmation {
   stats::RandomisedTwoArmTest test;
   std::uint64_t controls = 0, usable_controls = 0;
 
-  /// Counts what ended before the probe `until`, and before the first that has not ended.
-  void count(std::uint64_t until);
+  /// Counts what was drawn before the first that has not ended.
+  void count();
 };
 
 /// The two arms of a confirmation. The victim fails more after `treatment` than after `control`.
@@ -195,7 +195,9 @@ struct Engine::State {
   /// caller's check that the reproduction fails with nothing beside it) answers other questions. Only 'not
   /// reproduced' is taken back where the next probe fails.
   bool settled();
-  /// Whether the reproduction failed often enough, and in enough processes, for a verdict.
+  /// Whether the reproduction failed often enough, and in enough processes, and its controls gave results.
+  bool reproduced_enough(const Answer& answer) const;
+  /// Whether that, and all else that a verdict must have seen, holds.
   bool seen_enough(const Answer& answer) const;
   Probe issue(std::vector<TestIndex> subset, Purpose purpose, std::optional<Answer> target);
   /// The probe that confirms `answer`; in a new process now and then where servers are warm.
@@ -254,7 +256,8 @@ struct Engine::State {
   std::uint64_t issued = 0;
   std::uint64_t next_id = 1;
   std::uint64_t void_probes = 0;
-  std::uint64_t voids_in_a_row = 0;
+  std::uint64_t unusable_probes = 0;  ///< of the search: void, or failed in another way
+  std::uint64_t voids_in_a_row = 0;   ///< likewise
   std::map<std::vector<TestIndex>, std::uint64_t> voids_of;  ///< by list, as asked
   std::vector<TestIndex> void_suspects;                      ///< ascending: of the probes that gave nothing
   std::uint64_t suspect_voids = 0;                           ///< since these are suspected

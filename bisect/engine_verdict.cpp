@@ -115,8 +115,7 @@ std::optional<std::string> leftover_remark(const Evidence& evidence, const Subse
     return std::nullopt;
   return fmt::format(
       "alone it passed in {} of {} runs before other tests had run here, and failed in {} of {} since: they "
-      "may "
-      "have left something behind (a file, a database row); clean up and run it alone once more",
+      "may have left something behind (a file, a database row); clean up and run it alone once more",
       before, before, failures, after);
 }
 
@@ -195,8 +194,8 @@ Verdict Engine::State::own_verdict(bool final) {
   if (final && top.kind == Kind::polluter && full_list().size() > 1 &&
       only_suspect(evidence, listed, top.tests.front()))
     verdict.remarks.emplace_back(
-        "no other test ran before it without this one, so that others may do the same (--all looks for "
-        "them)");
+        "no other test ran before it without this one, so that others may do the same "
+        "(--all looks for them)");
   if (!final && !stuck.empty()) verdict.remarks.push_back(stuck);
   if (void_probes > 0) verdict.remarks.push_back(fmt::format("{} probes gave nothing usable", void_probes));
   if (other_failures > 0)

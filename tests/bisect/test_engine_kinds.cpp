@@ -131,6 +131,20 @@ TEST_CASE("a leak and several polluters are told apart by what a part of the lis
   CHECK(leak_above_several(2, 20) > 3);
 }
 
+TEST_CASE("two polluters that always bite are found where tests take no time") {
+  const Problem problem = make_problem(60, 2.0, 0);
+  const Rate either = [](const std::set<TestIndex>& ran) {
+    return ran.count(7) + ran.count(40) > 0 ? 1.0 : 0;
+  };
+  for (std::uint64_t seed = 1; seed <= 10; ++seed) {
+    CAPTURE(seed);
+    const Trial trial = search(problem, either, seed, 300);
+    REQUIRE(trial.done);
+    REQUIRE(trial.verdict.kind == Kind::polluter);
+    CHECK((trial.verdict.tests.front() == 7 || trial.verdict.tests.front() == 40));
+  }
+}
+
 TEST_CASE("a dozen polluters, each enough, are not taken for a leak") {
   // The more ran the likelier one of them did; but a list that is short and holds one fails as often as all.
   // In each of these settings some seed is a wrong 'cumulative' where the stopping rule does not ask for
