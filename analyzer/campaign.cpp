@@ -13,6 +13,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "analyzer/command_ending.h"
 #include "analyzer/commands.h"
 #include "analyzer/exit_status.h"
 #include "analyzer/pattern.h"
@@ -21,8 +22,6 @@
 #include "analyzer/session_store.h"
 #include "analyzer/status_view.h"
 #include "analyzer/stop_signals.h"
-#include "bisect/runner.h"
-#include "repo_reader/config.h"
 #include "repo_reader/input_error.h"
 
 namespace flakebisect::analyzer {
@@ -137,30 +136,15 @@ int attempt(VictimOutcome& outcome, const std::function<int(const Arguments&)>& 
             const Arguments& words) {
   try {
     return command(words);
-  } catch (const InputError& error) {
-    outcome.error = error.what();
-    return exit_bad_input;
-  } catch (const BudgetEnded& error) {
-    outcome.error = error.what();
-    return exit_inconclusive;
-  } catch (const bisect::CannotRun& error) {
-    outcome.error = error.what();
-    return exit_cannot_run;
-  } catch (const repo_reader::ConfigError& error) {
-    outcome.error = error.what();
-    return exit_bad_input;
-  } catch (const MissingSession& error) {
-    outcome.error = error.what();
-    return exit_bad_input;
-  } catch (const SessionError& error) {
-    outcome.error = error.what();
-    return exit_internal_error;
-  } catch (const OutputError& error) {
-    outcome.error = error.what();
-    return exit_internal_error;
+  } catch (const UsageError&) {
+    throw;  // it would be the same for each of them
   } catch (const Interrupted& interrupted) {
     if (outcome.session == 0) outcome.error = "a signal came before its first probe";
     return 128 + interrupted.signal;
+  } catch (...) {
+    const auto ending = ending_of_exception();
+    outcome.error = ending.message;
+    return ending.status;
   }
 }
 

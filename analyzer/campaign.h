@@ -37,13 +37,13 @@ std::vector<std::string> without_options(const std::vector<std::string>& args,
 std::string numbered_file(const std::string& file, std::size_t number);
 
 /// `flakebisect bisect` for one victim of a campaign, whose probes bring results of the later ones.
+/// `stdout_taken`: the summary goes to standard output, and nothing else may.
 int bisect_in_campaign(const std::vector<std::string>& args, const std::shared_ptr<SharedRuns>& shared,
                        bool stdout_taken);
-int resume_in_campaign(const std::vector<std::string>& args, bool stdout_taken);
 
 /// `flakebisect resume` for a victim of the campaign that runs: what its own tests changed meanwhile is no
-/// change that asks for --force.
-int resume_in_campaign(const std::vector<std::string>& args);
+/// change that asks for --force. `stdout_taken` likewise.
+int resume_in_campaign(const std::vector<std::string>& args, bool stdout_taken);
 
 /// Runs the campaign: every victim within its share of the budget, then those without a verdict again within
 /// what is left, the soonest expected first. Returns the exit status: 0 where every victim has a verdict.

@@ -7,18 +7,12 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
-#include <exception>
 
 #include "analyzer/command_check_server.h"
+#include "analyzer/command_ending.h"
 #include "analyzer/command_line.h"
 #include "analyzer/command_simulate.h"
 #include "analyzer/exit_status.h"
-#include "analyzer/pattern.h"
-#include "analyzer/session_store.h"
-#include "analyzer/stop_signals.h"
-#include "bisect/runner.h"
-#include "repo_reader/config.h"
-#include "repo_reader/input_error.h"
 
 namespace flakebisect::analyzer {
 
@@ -122,32 +116,9 @@ int run_program(Arguments args) {
   int status = exit_internal_error;
   try {
     status = dispatch(std::move(args));
-  } catch (const UsageError& error) {
-    status = fail(exit_usage, error.what());
-  } catch (const BadPattern& error) {
-    status = fail(exit_usage, error.what());
-  } catch (const repo_reader::InputError& error) {
-    status = fail(exit_bad_input, error.what());
-  } catch (const repo_reader::ConfigError& error) {
-    status = fail(exit_bad_input, error.what());
-  } catch (const Interrupted& interrupted) {
-    status = fail(128 + interrupted.signal, "interrupted before the first probe; nothing was lost");
-  } catch (const MissingSession& error) {
-    status = fail(exit_bad_input, error.what());
-  } catch (const BudgetEnded& error) {
-    status = fail(exit_inconclusive, error.what());
-  } catch (const bisect::CannotRun& error) {
-    status = fail(exit_cannot_run, error.what());
-  } catch (const UnusableSession& error) {
-    status = fail(exit_bad_input, error.what());
-  } catch (const SessionError& error) {
-    status = fail(exit_internal_error, error.what());
-  } catch (const OutputError& error) {
-    status = fail(exit_internal_error, error.what());
-  } catch (const std::exception& error) {
-    status = fail(exit_internal_error,
-                  std::string("internal error: ") + error.what() +
-                      "\nThis is a defect of flakebisect; please report it with the command line.");
+  } catch (...) {
+    const auto ending = ending_of_exception();
+    status = fail(ending.status, ending.message);
   }
   return check_streams(status);
 }
