@@ -311,7 +311,14 @@ std::optional<double> Engine::expected_seconds_left() const {
   const double missing = std::max(0.0, state.log_e_needed() - std::max(0.0, state.log_e(top)));
   const double rate = std::max(0.01, top.rate);
   const double probes = missing / (top.kind == Kind::self ? 3.0 : 0.35) / rate;
-  return seconds + probes * probe_seconds(state.problem, top.tests);
+  seconds += probes * probe_seconds(state.problem, top.tests);
+  // Where it fails alone: the comparison with the whole list. What takes longer than was expected is unknown.
+  if (state.list_matters(top) != ListMatters::open && state.list_protects(top) != ListMatters::open)
+    return seconds;
+  const double left =
+      runs_to_exclude_amplification(rate) * probe_seconds(state.problem, state.compared_list()) -
+      state.compared_seconds;
+  return left > 0 ? std::optional(seconds + left) : std::nullopt;
 }
 
 }  // namespace flakebisect::bisect

@@ -248,3 +248,28 @@ TEST_CASE("a polluter that no run was without is said to be perhaps one of many"
   }
   CHECK(remarked > 0);
 }
+
+TEST_CASE("while lists are compared the time left is what that takes, or unknown") {
+  const Problem problem = make_problem(100, 2.0, 0.2);
+  EngineOptions options;
+  options.seed = 3;
+  Engine engine(problem, options);
+  flakebisect::stats::Rng rng(3, 77);
+  int compared = 0;
+  while (const std::optional<Probe> probe = engine.next_probe()) {
+    Observation observation;
+    observation.ran = probe->subset;
+    observation.outcome = rng.bernoulli(0.1) ? Outcome::fail : Outcome::pass;
+    observation.purpose = probe->purpose;
+    observation.probe_id = probe->id;
+    observation.seconds = seconds_of(problem, probe->subset);
+    engine.observe(observation);
+    const Explanation leading = engine.leading(1).front();
+    if (engine.done() || leading.kind != Kind::self || leading.probability < 0.99) continue;
+    ++compared;
+    const std::optional<double> left = engine.expected_seconds_left();
+    CHECK((!left || *left > 1));
+  }
+  REQUIRE(engine.done());
+  REQUIRE(compared > 10);
+}
