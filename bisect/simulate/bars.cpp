@@ -46,6 +46,9 @@ Bar honest_confidence(const BarsData& data) {
   for (const CaseKind kind : all_case_kinds) {
     bar.rows.push_back(wrong_row(data, field_label(kind), 0.05, field_peers));
   }
+  for (const OftenSlice& slice : often_slices)
+    bar.rows.push_back(
+        wrong_row(data, std::string(slice.label), 0.05, {"told-q", "by-hand", "change-point"}));
   const auto accused_share = [&](const std::string& policy) {
     const Tally t = tally(data.of(field_label(CaseKind::self), policy));
     return static_cast<double>(t.accused) / static_cast<double>(std::max<std::uint64_t>(1, t.cases));

@@ -129,8 +129,19 @@ std::vector<Batch> bars_plan(std::uint64_t cases, bool smoke) {
     batches.back().policies = policies({"ours", "told-q", "by-hand", "change-point"});
   }
 
+  batch.kind = CaseKind::polluters;
+  for (const OftenSlice& slice : often_slices) {
+    batch.label = slice.label;
+    batch.cases = plain(smoke ? 20 : slice.tests, slice.q, 0);
+    batch.cases.startup_seconds = {2, 2};
+    batch.cases.history_runs = slice.stored_runs;
+    batch.policies = policies({"ours", "told-q", "by-hand", "change-point"});
+    batches.push_back(batch);
+  }
+
   batch.cases = field;
   batch.cases.correlation = 0.2;
+  batch.policies = policies({"ours", "told-q", "by-hand", "change-point", "random-halves", "testr"});
   for (const CaseKind kind : {CaseKind::self, CaseKind::polluter}) {
     batch.kind = kind;
     batch.label = correlated_label(kind);

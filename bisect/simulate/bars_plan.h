@@ -2,6 +2,7 @@
 
 /// Which cases the bars need.
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -32,6 +33,18 @@ std::string counted_label(double q);
 std::string correlated_label(CaseKind kind);
 /// Lists of 300 tests, a start-up of 2 s and nothing in the way: how the limits of the third bar were found.
 std::string prototype_label(CaseKind kind);
+/// Several polluters, each enough, that bite often: with many failures on hand, a leak and sets look likely.
+struct OftenSlice {
+  std::string_view label;
+  double tests = 0;
+  double q = 0;
+  std::uint32_t stored_runs = 0;
+};
+inline constexpr OftenSlice often_slices[] = {
+    {"polluters, 60 tests, q = 0.5", 60, 0.5, 0},
+    {"polluters, 60 tests, q = 0.5, 60 stored runs", 60, 0.5, 60},
+    {"polluters, 300 tests, q = 0.3", 300, 0.3, 0},
+};
 inline constexpr std::string_view background_label = "background";
 inline constexpr std::string_view counted_background_label = "background, probes counted";
 inline constexpr std::string_view long_list_label = "5,000 tests";
