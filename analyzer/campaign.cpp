@@ -38,7 +38,9 @@ constexpr std::size_t most_runs = 200;
 /// Less than this is no time to explain anything in.
 constexpr double least_share_seconds = 2;
 
-/// What became of a victim.
+constexpr const char* no_turn = "a signal came before its turn";
+
+/// What became of a victim. A turn that never came is what the first two members say at first.
 struct VictimOutcome {
   CampaignVictim victim;
   int status = exit_internal_error;
@@ -132,10 +134,9 @@ std::vector<CampaignVictim> flaky_tests(const Repository& repository) {
 }
 
 /// Runs a command, and turns what it throws about this victim into its error. A signal is told by the status.
-int attempt(VictimOutcome& outcome, const std::function<int(const Arguments&)>& command,
-            const Arguments& words) {
+int attempt(VictimOutcome& outcome, const std::function<int()>& command) {
   try {
-    return command(words);
+    return command();
   } catch (const UsageError&) {
     throw;  // it would be the same for each of them
   } catch (const Interrupted& interrupted) {
@@ -194,50 +195,110 @@ int overall(const std::vector<VictimOutcome>& outcomes) {
   return worst;
 }
 
+/// Victims as the session file keeps them.
+std::string victims_to_json(const std::vector<CampaignVictim>& victims) {
+  json list = json::array();
+  for (const auto& victim : victims) {
+    list.push_back({{"run_id", victim.run_id},
+                    {"worker", victim.worker},
+                    {"test", victim.id},
+                    {"failures", victim.failures},
+                    {"list_seconds", victim.list_seconds},
+                    {"position", victim.position}});
+  }
+  return list.dump();
+}
+
+std::vector<CampaignVictim> victims_from_json(const std::string& text) {
+  std::vector<CampaignVictim> victims;
+  for (const auto& one : json::parse(text)) {
+    victims.push_back({one.at("run_id").get<std::string>(), one.at("worker").get<std::string>(),
+                       one.at("test").get<std::string>(), one.at("failures").get<std::uint64_t>(),
+                       one.at("list_seconds").get<double>(), one.at("position").get<std::size_t>()});
+  }
+  return victims;
+}
+
 class Campaign {
  public:
-  Campaign(const Arguments& args, const BisectOptions& options)
-      : options_(options), file_(session_file(options.common.directory, options.session)) {
-    std::vector<std::string> own = {"--all-failures", "--flaky", "--run-id", "--worker", "--budget"};
-    for (const auto& format : known_report_formats()) own.push_back("--" + format);
-    common_ = without_options(args, own);
+  /// A new one.
+  Campaign(BisectOptions options, const std::vector<CampaignVictim>& victims)
+      : options_(std::move(options)), store_(session_file(options_.common.directory, options_.session)) {
+    CampaignInfo info;
+    info.directory = std::filesystem::absolute(options_.common.directory).lexically_normal().string();
+    info.options = bisect_options_to_json(options_);
+    info.victims = victims_to_json(victims);
+    id_ = store_.create_campaign(info);
+    expect(victims);
   }
 
-  int run(std::vector<CampaignVictim> victims) {
-    for (auto& victim : victims)
-      outcomes_.push_back(
-          {std::move(victim), exit_internal_error, "a signal came before its turn", 0, nullptr});
-    for (const auto& outcome : outcomes_) {
-      const auto& victim = outcome.victim;
-      shared_->expect(victim.run_id, victim.worker, victim.id, victim.position);
+  /// One of an earlier life.
+  explicit Campaign(const CampaignResumption& resumption)
+      : store_(resumption.file), id_(resumption.campaign), words_(resumption.words), resumed_(true) {
+    const auto info = store_.find_campaign(id_);
+    if (!info) throw MissingSession(fmt::format("there is no campaign {} in {}", id_, store_.path()));
+    store_.hold_campaign(id_);
+    options_ = bisect_options_from_json(info->options);
+    const auto repo = options_.common.repo;
+    options_.common = resumption.common;
+    if (!options_.common.repo) options_.common.repo = repo;
+    options_.common.directory = info->directory;
+    options_.session = resumption.file;
+    options_.budget_seconds.reset();
+    options_.max_probes = 0;
+    resumption.limits(options_);
+    check_directory(options_.common.directory);
+    expect(victims_from_json(info->victims));
+    take_up();
+  }
+
+  int run() {
+    const auto open = static_cast<std::size_t>(std::count_if(
+        outcomes_.begin(), outcomes_.end(), [](const auto& outcome) { return outcome.status != exit_ok; }));
+    if (resumed_) {
+      std::fprintf(stderr, "going on with campaign %lld: %zu of %zu victims have no verdict\n",
+                   static_cast<long long>(id_), open, outcomes_.size());
     }
-    const bool taken = std::any_of(options_.reports.begin(), options_.reports.end(),
-                                   [](const ReportRequest& request) { return request.file == "-"; });
-    const auto bisect = [&](const Arguments& words) { return bisect_in_campaign(words, shared_, taken); };
-    const auto resume = [&](const Arguments& words) { return resume_in_campaign(words, taken); };
+    std::size_t among = open;
     for (std::size_t i = 0; i < outcomes_.size(); ++i) {
-      auto& outcome = outcomes_[i];
+      const auto& outcome = outcomes_[i];
+      if (outcome.status == exit_ok) continue;
       std::fprintf(stderr, "--- victim %zu of %zu: %s\n", i + 1, outcomes_.size(), outcome.victim.id.c_str());
-      Arguments words = common_;
-      words.insert(words.end(), {"--test", outcome.victim.id, "--run-id", outcome.victim.run_id});
-      if (!outcome.victim.worker.empty()) words.insert(words.end(), {"--worker", outcome.victim.worker});
-      if (!step(i, words, bisect, share(outcomes_.size() - i))) return finish();
+      if (!step(i, share(among--), true)) return finish();
     }
     // Time that quick victims left over goes to the others, the soonest expected first.
     while (const auto next = most_promising()) {
-      auto& outcome = outcomes_[*next];
-      std::fprintf(stderr, "--- again, with what is left of the budget: %s\n", outcome.victim.id.c_str());
-      Arguments words = {std::to_string(outcome.session), "--session", file_, "-C",
-                         options_.common.directory};
-      if (options_.common.quiet) words.emplace_back("-q");
+      std::fprintf(stderr, "--- again, with what is left of the budget: %s\n",
+                   outcomes_[*next].victim.id.c_str());
       tried_.insert(*next);
-      if (shared_->one_at_a_time()) SessionStore(file_).set_one_at_a_time(outcome.session);
-      if (!step(*next, words, resume, left())) break;
+      if (!step(*next, left(), false)) break;
     }
     return finish();
   }
 
  private:
+  void expect(const std::vector<CampaignVictim>& victims) {
+    for (const auto& victim : victims) {
+      outcomes_.push_back({victim, exit_internal_error, no_turn, 0, nullptr});
+      shared_->expect(victim.run_id, victim.worker, victim.id, victim.position);
+    }
+  }
+
+  /// What earlier lives have found.
+  void take_up() {
+    for (const auto& known : store_.shared_runs(id_)) shared_->add(known);
+    for (const auto& info : store_.sessions_of_campaign(id_)) {
+      if (info.campaign_victim > outcomes_.size()) continue;
+      auto& outcome = outcomes_[info.campaign_victim - 1];
+      outcome.session = info.id;
+      outcome.status = info.state == "done" ? exit_ok : exit_inconclusive;
+      outcome.error.clear();
+      read_report(outcome);
+      shared_->begin(outcome.victim.id);
+      if (info.one_at_a_time) shared_->disturbed();
+    }
+  }
+
   std::optional<double> left() const {
     if (!options_.budget_seconds) return std::nullopt;
     const std::chrono::duration<double> gone = std::chrono::steady_clock::now() - began_;
@@ -248,9 +309,49 @@ class Campaign {
     return rest ? std::optional(*rest / static_cast<double>(among)) : std::nullopt;
   }
 
-  /// False: a signal ended it.
-  bool step(std::size_t i, Arguments words, const std::function<int(const Arguments&)>& command,
-            std::optional<double> seconds) {
+  /// A turn of a victim whose search has not begun.
+  int bisect(std::size_t i, std::optional<double> seconds, const CampaignTurn& turn) const {
+    const auto& victim = outcomes_[i].victim;
+    BisectOptions options = options_;
+    options.all_failures = options.flaky = false;
+    options.test = victim.id;
+    options.run_id = victim.run_id;
+    options.worker = victim.worker.empty() ? std::nullopt : std::optional(victim.worker);
+    options.budget_seconds = seconds;
+    options.reports = reports_of(i);
+    options.stdout_taken = stdout_taken();
+    return bisect_in_campaign(std::move(options), turn);
+  }
+
+  /// A turn of one whose search goes on. `first`: in this life.
+  int resume(std::size_t i, std::optional<double> seconds, const CampaignTurn& turn, bool first) {
+    const auto session = outcomes_[i].session;
+    Arguments words = {std::to_string(session), "--session", store_.path(), "-C", options_.common.directory};
+    if (options_.common.quiet) words.emplace_back("-q");
+    if (options_.common.verbose) words.emplace_back("-v");
+    words.insert(words.end(), words_.begin(), words_.end());
+    if (seconds) words.insert(words.end(), {"--budget", fmt::format("{:.0f}s", *seconds)});
+    for (const auto& request : reports_of(i))
+      words.insert(words.end(), {"--" + request.format, request.file});
+    if (shared_->one_at_a_time()) store_.set_one_at_a_time(session);
+    return resume_in_campaign(words, turn, stdout_taken(), first && resumed_);
+  }
+
+  std::vector<ReportRequest> reports_of(std::size_t i) const {
+    std::vector<ReportRequest> requests;
+    for (const auto& request : options_.reports) {
+      if (request.file != "-") requests.push_back({request.format, numbered_file(request.file, i + 1)});
+    }
+    return requests;
+  }
+
+  bool stdout_taken() const {
+    return std::any_of(options_.reports.begin(), options_.reports.end(),
+                       [](const ReportRequest& request) { return request.file == "-"; });
+  }
+
+  /// `first`: the victim's first turn in this life. False: a signal ended it.
+  bool step(std::size_t i, std::optional<double> seconds, bool first) {
     auto& outcome = outcomes_[i];
     if (seconds && *seconds < least_share_seconds) {
       if (outcome.session == 0) {
@@ -259,41 +360,39 @@ class Campaign {
       }
       return true;
     }
-    if (seconds) words.insert(words.end(), {"--budget", fmt::format("{:.0f}s", std::floor(*seconds))});
-    for (const auto& request : options_.reports) {
-      if (request.file != "-")
-        words.insert(words.end(), {"--" + request.format, numbered_file(request.file, i + 1)});
-    }
-    const auto before = last_session();
+    if (seconds) seconds = std::floor(*seconds);
+    const CampaignTurn turn{id_, i + 1, shared_};
     outcome.error.clear();
-    const int status = attempt(outcome, command, words);
+    const int status = attempt(outcome, [&] {
+      return outcome.session == 0 ? bisect(i, seconds, turn) : resume(i, seconds, turn, first);
+    });
     if (!outcome.error.empty()) std::fprintf(stderr, "flakebisect: %s\n", outcome.error.c_str());
-    if (!outcome.error.empty() && outcome.report.is_object()) {
+    if (!outcome.error.empty() && !first && outcome.report.is_object()) {
       // A second turn that fails takes nothing from what the first one found.
       outcome.error.clear();
       return true;
     }
     outcome.status = status;
-    if (outcome.session == 0 && last_session() != before) outcome.session = last_session();
+    find_session(outcome, i + 1);
     read_report(outcome);
     return outcome.status < 128;
   }
 
-  std::int64_t last_session() const {
-    std::error_code ignored;
-    if (!std::filesystem::exists(file_, ignored)) return 0;
+  void find_session(VictimOutcome& outcome, std::uint64_t number) {
+    if (outcome.session != 0) return;
     try {
-      const auto sessions = SessionStore(file_).list();
-      return sessions.empty() ? 0 : sessions.back().id;
+      for (const auto& info : store_.sessions_of_campaign(id_)) {
+        if (info.campaign_victim == number) outcome.session = info.id;
+      }
     } catch (const SessionError&) {
-      return 0;  // the victim's search says what is wrong with the file
+      // The victim's search says what is wrong with the file.
     }
   }
 
-  void read_report(VictimOutcome& outcome) const {
+  void read_report(VictimOutcome& outcome) {
     if (outcome.session == 0) return;
     try {
-      const auto info = SessionStore(file_).find(outcome.session);
+      const auto info = store_.find(outcome.session);
       if (info && !info->report.empty()) outcome.report = json::parse(info->report, nullptr, false);
     } catch (const SessionError& error) {
       if (outcome.error.empty()) outcome.error = error.what();
@@ -320,14 +419,32 @@ class Campaign {
     return best;
   }
 
+  /// Where a victim had no turn, `resume` goes on with the campaign.
+  void keep_state() {
+    const bool all_tried = std::none_of(outcomes_.begin(), outcomes_.end(), [](const auto& outcome) {
+      return outcome.session == 0 &&
+             (outcome.status == exit_inconclusive || outcome.status >= 128 || outcome.error == no_turn);
+    });
+    try {
+      store_.set_all_tried(id_, all_tried);
+    } catch (const SessionError&) {
+      // Told by the victim's search.
+    }
+  }
+
   int finish() {
-    const auto text = summary_text(outcomes_);
+    keep_state();
+    auto text = summary_text(outcomes_);
+    if (std::any_of(outcomes_.begin(), outcomes_.end(),
+                    [](const auto& outcome) { return outcome.status != exit_ok; }))
+      text += fmt::format("Go on with all that have no verdict: {}\n",
+                          resume_command(store_.path(), fmt::format("--campaign {}", id_)));
     bool to_stdout = true;
     std::string not_written;
     for (const auto& request : options_.reports) {
       if (request.format == "json") {
         const auto summary =
-            summary_json(outcomes_, file_).dump(1, ' ', false, json::error_handler_t::replace) + "\n";
+            summary_json(outcomes_, store_.path()).dump(1, ' ', false, json::error_handler_t::replace) + "\n";
         if (request.file == "-") {
           to_stdout = false;
           std::fputs(summary.c_str(), stdout);
@@ -345,9 +462,11 @@ class Campaign {
     return overall(outcomes_);
   }
 
-  const BisectOptions& options_;
-  std::string file_;
-  Arguments common_;
+  BisectOptions options_;
+  SessionStore store_;  ///< holds the campaign
+  std::int64_t id_ = 0;
+  Arguments words_;  ///< of `resume`, for all victims alike
+  bool resumed_ = false;
   std::vector<VictimOutcome> outcomes_;
   std::set<std::size_t> tried_;
   std::shared_ptr<SharedRuns> shared_ = std::make_shared<SharedRuns>();
@@ -362,21 +481,6 @@ std::vector<CampaignVictim> campaign_victims(const Repository& repository, const
   return victims;
 }
 
-std::vector<std::string> without_options(const std::vector<std::string>& args,
-                                         const std::vector<std::string>& names) {
-  static const std::set<std::string> switches = {"--all-failures", "--flaky"};
-  std::vector<std::string> kept;
-  for (std::size_t i = 0; i < args.size(); ++i) {
-    const auto name = args[i].substr(0, args[i].find('='));
-    if (std::find(names.begin(), names.end(), name) == names.end()) {
-      kept.push_back(args[i]);
-    } else if (name == args[i] && switches.count(name) == 0) {
-      ++i;  // its value
-    }
-  }
-  return kept;
-}
-
 std::string numbered_file(const std::string& file, std::size_t number) {
   const auto slash = file.rfind('/');
   auto dot = file.rfind('.');
@@ -384,10 +488,14 @@ std::string numbered_file(const std::string& file, std::size_t number) {
   return fmt::format("{}-{}{}", file.substr(0, dot), number, file.substr(dot));
 }
 
-int run_campaign(const std::vector<std::string>& args, const BisectOptions& options) {
+int run_campaign(const BisectOptions& options) {
   const auto repository = options.common.repo ? Repository::open(*options.common.repo)
                                               : Repository::find(options.common.directory);
-  return Campaign(args, options).run(campaign_victims(repository, options));
+  return Campaign(options, campaign_victims(repository, options)).run();
+}
+
+int resume_campaign(const CampaignResumption& resumption) {
+  return Campaign(resumption).run();
 }
 
 }  // namespace flakebisect::analyzer

@@ -2,8 +2,11 @@
 
 /// Many victims in one job: every failure of a run (--all-failures), or every test of the repository that
 /// both passed and failed (--flaky). Each victim is a session of its own, so resuming, exporting and
-/// reporting work as for one.
+/// reporting work as for one. The campaign itself is in the session file too: one that was killed goes on
+/// with the victims that had no turn.
 
+#include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -29,24 +32,39 @@ struct CampaignVictim {
 std::vector<CampaignVictim> campaign_victims(const repo_reader::Repository& repository,
                                              const BisectOptions& options);
 
-/// The words of a command line without the options in `names` ("--test", ...) and their values.
-std::vector<std::string> without_options(const std::vector<std::string>& args,
-                                         const std::vector<std::string>& names);
-
 /// "report.json" -> "report-3.json".
 std::string numbered_file(const std::string& file, std::size_t number);
 
-/// `flakebisect bisect` for one victim of a campaign, whose probes bring results of the later ones.
-/// `stdout_taken`: the summary goes to standard output, and nothing else may.
-int bisect_in_campaign(const std::vector<std::string>& args, const std::shared_ptr<SharedRuns>& shared,
-                       bool stdout_taken);
+/// A victim's turn: its probes bring results of the later ones, and its session is the campaign's.
+struct CampaignTurn {
+  std::int64_t campaign = 0;  ///< 0: a bisection of its own
+  std::uint64_t number = 0;   ///< of the victim, from 1
+  std::shared_ptr<SharedRuns> shared;
+};
 
-/// `flakebisect resume` for a victim of the campaign that runs: what its own tests changed meanwhile is no
-/// change that asks for --force. `stdout_taken` likewise.
-int resume_in_campaign(const std::vector<std::string>& args, bool stdout_taken);
+/// `flakebisect bisect` for one victim of a campaign.
+int bisect_in_campaign(BisectOptions options, const CampaignTurn& turn);
+
+/// `flakebisect resume` for one. `stdout_taken`: the summary goes to standard output, and nothing else may.
+/// `compare`: what has changed since the session was last worked on needs --force. (What the tests of a
+/// campaign that runs have changed does not.)
+int resume_in_campaign(const std::vector<std::string>& args, const CampaignTurn& turn, bool stdout_taken,
+                       bool compare);
+
+/// What `resume` says for all victims alike.
+struct CampaignResumption {
+  std::int64_t campaign = 0;
+  std::string file;  ///< of sessions
+  CommonOptions common;
+  std::function<void(BisectOptions&)> limits;  ///< sets limits and reports
+  std::vector<std::string> words;              ///< the same limits and --force as words for one `resume`
+};
 
 /// Runs the campaign: every victim within its share of the budget, then those without a verdict again within
 /// what is left, the soonest expected first. Returns the exit status: 0 where every victim has a verdict.
-int run_campaign(const std::vector<std::string>& args, const BisectOptions& options);
+int run_campaign(const BisectOptions& options);
+
+/// Goes on with one that was ended: victims without a verdict have a turn each.
+int resume_campaign(const CampaignResumption& resumption);
 
 }  // namespace flakebisect::analyzer

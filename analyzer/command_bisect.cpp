@@ -129,6 +129,7 @@ void offer_side_by_side(Bisection& bisection, const RunnerPlan& plan, const Disc
       if (!facts || !info) return std::unique_ptr<Bisection>();
       facts->history = own_worker_runs(store.observations(first.session), first.facts);
       SessionInfo own = *info;
+      own.campaign_victim = 0;
       own.problem = case_to_json(*facts);
       beside->facts = std::move(*facts);
       beside->session = store.create(own, first_evidence(*beside));
@@ -158,43 +159,37 @@ void take_part(Bisection& bisection, const std::shared_ptr<SharedRuns>& shared,
   }
 }
 
-int bisect_victim(const Arguments& args, const std::shared_ptr<SharedRuns>& shared, bool stdout_taken);
-int resume_session(const Arguments& args, bool compare, bool stdout_taken);
+/// `compare`: what has changed since the session was last worked on needs --force.
+int resume_session(const Arguments& args, bool compare, bool stdout_taken, const CampaignTurn& turn);
 
 }  // namespace
 
 int command_bisect(const Arguments& args) {
-  return bisect_victim(args, nullptr, false);
-}
-
-int bisect_in_campaign(const Arguments& args, const std::shared_ptr<SharedRuns>& shared, bool stdout_taken) {
-  return bisect_victim(args, shared, stdout_taken);
-}
-
-int command_resume(const Arguments& args) {
-  return resume_session(args, true, false);
-}
-
-int resume_in_campaign(const Arguments& args, bool stdout_taken) {
-  return resume_session(args, false, stdout_taken);
-}
-
-namespace {
-
-int bisect_victim(const Arguments& args, const std::shared_ptr<SharedRuns>& shared, bool stdout_taken) {
   bool help = false;
-  Bisection bisection;
-  bisection.options = parse_bisect_options(args, help);
-  bisection.options.stdout_taken = stdout_taken;
+  auto options = parse_bisect_options(args, help);
   if (help) {
     std::fputs(bisect_help().c_str(), stdout);
     return exit_ok;
   }
+  catch_stop_signals();
+  check_directory(options.common.directory);
+  if (options.all_failures || options.flaky) return run_campaign(options);
+  return bisect_in_campaign(std::move(options), {});
+}
+
+int command_resume(const Arguments& args) {
+  return resume_session(args, true, false, {});
+}
+
+int resume_in_campaign(const Arguments& args, const CampaignTurn& turn, bool stdout_taken, bool compare) {
+  return resume_session(args, compare, stdout_taken, turn);
+}
+
+int bisect_in_campaign(BisectOptions asked, const CampaignTurn& turn) {
+  Bisection bisection;
+  bisection.options = std::move(asked);
   const auto& stop = catch_stop_signals();
   const auto& options = bisection.options;
-  check_directory(options.common.directory);
-  if (options.all_failures || options.flaky) return run_campaign(args, options);
-
   std::optional<Repository> repository;
   std::optional<StoredVictim> victim;
   std::string list;
@@ -237,7 +232,9 @@ int bisect_victim(const Arguments& args, const std::shared_ptr<SharedRuns>& shar
   info.options = bisect_options_to_json(options);
   info.problem = case_to_json(bisection.facts);
   info.context = make_context(bisection.environment, plan, discovered).dump();
-  take_part(bisection, shared, discovered);
+  info.campaign = turn.campaign;
+  info.campaign_victim = turn.number;
+  take_part(bisection, turn.shared, discovered);
   info.one_at_a_time = bisection.one_at_a_time;
   bisection.earlier = first_evidence(bisection);
   bisection.session = store.create(info, bisection.earlier);
@@ -246,11 +243,14 @@ int bisect_victim(const Arguments& args, const std::shared_ptr<SharedRuns>& shar
   return run_bisection(bisection);
 }
 
+namespace {
+
 po::options_description resume_options() {
   po::options_description options("Options");
   // clang-format off
   options.add_options()
     ("session", po::value<std::string>()->value_name("FILE"), "the SQLite file of sessions")
+    ("campaign", po::value<std::int64_t>()->value_name("N"), "go on with all victims of this campaign")
     ("force", po::bool_switch(), "go on although code, configuration or tests changed since")
     ("budget", po::value<std::string>()->value_name("TIME"), "wall-clock limit from now on: 90s, 30m, 8h")
     ("max-probes", po::value<std::uint64_t>()->value_name("N"), "limit on the number of further probes")
@@ -295,8 +295,38 @@ std::vector<std::string> differences(const json& then, const json& now) {
   return changed;
 }
 
-/// `compare`: what has changed since the session was last worked on needs --force.
-int resume_session(const Arguments& args, bool compare, bool stdout_taken) {
+/// What the command line names, else what was last worked on.
+Unfinished what_to_resume(SessionStore& store, const po::variables_map& values) {
+  const bool session = values.count("id") != 0;
+  const bool campaign = values.count("campaign") != 0;
+  if (session && campaign) throw UsageError("name a session or --campaign, not both");
+  if (session) return {parse_session_id(values["id"].as<std::string>()), 0};
+  if (campaign) return {0, values["campaign"].as<std::int64_t>()};
+  if (const auto latest = store.latest_unfinished()) return *latest;
+  throw MissingSession("every session in " + store.path() +
+                       " has its verdict: there is nothing to go on with");
+}
+
+/// The words with which each victim's session goes on, but for the budget and the reports.
+CampaignResumption campaign_resumption(const po::variables_map& values, std::int64_t campaign,
+                                       const CommonOptions& common, const std::string& file) {
+  CampaignResumption resumption;
+  resumption.campaign = campaign;
+  resumption.file = file;
+  resumption.common = common;
+  resumption.limits = [&values](BisectOptions& options) { read_limits_and_reports(values, options); };
+  auto& words = resumption.words;
+  if (values["force"].as<bool>()) words.emplace_back("--force");
+  for (const char* name : {"max-probes", "jobs"}) {
+    if (values.count(name) != 0)
+      words.insert(words.end(), {std::string("--") + name, std::to_string(values[name].as<std::uint64_t>())});
+  }
+  if (values.count("confidence") != 0)
+    words.insert(words.end(), {"--confidence", fmt::format("{}", values["confidence"].as<double>())});
+  return resumption;
+}
+
+int resume_session(const Arguments& args, bool compare, bool stdout_taken, const CampaignTurn& turn) {
   const auto description = resume_options();
   po::options_description all;
   all.add(description);
@@ -307,7 +337,8 @@ int resume_session(const Arguments& args, bool compare, bool stdout_taken) {
   if (values["help"].as<bool>()) {
     std::ostringstream text;
     text << "Usage: flakebisect resume [ID] [OPTIONS]\n\n"
-            "Goes on with a session that has no verdict yet (default: the one last worked on).\n\n"
+            "Goes on with a session that has no verdict yet (default: the one last worked on; where it is\n"
+            "part of a campaign, with all victims of the campaign).\n\n"
          << description;
     std::fputs(text.str().c_str(), stdout);
     return exit_ok;
@@ -325,15 +356,15 @@ int resume_session(const Arguments& args, bool compare, bool stdout_taken) {
                          "; name it with --session, or the directory with -C");
   }
   SessionStore store(file);
-  const auto id = values.count("id") != 0 ? std::optional(parse_session_id(values["id"].as<std::string>()))
-                                          : store.latest_unfinished();
-  if (!id)
-    throw MissingSession("every session in " + file + " has its verdict: there is nothing to go on with");
-  std::int64_t id_of_session = *id;
-  auto info = store.find(*id);
+  const auto chosen = what_to_resume(store, values);
+  if (chosen.campaign != 0)
+    return resume_campaign(campaign_resumption(values, chosen.campaign, common, file));
+  const auto id = chosen.session;
+  std::int64_t id_of_session = id;
+  auto info = store.find(id);
   if (!info) {
     throw MissingSession(
-        fmt::format("there is no session {} in {}; 'flakebisect sessions' lists them", *id, file));
+        fmt::format("there is no session {} in {}; 'flakebisect sessions' lists them", id, file));
   }
   Bisection bisection;
   bisection.facts = case_from_json(info->problem);
@@ -342,7 +373,7 @@ int resume_session(const Arguments& args, bool compare, bool stdout_taken) {
     const auto first = store.find(side->first_session);
     if (!first) {
       throw MissingSession(
-          fmt::format("session {} went on from session {}, which is no longer in {}; start anew", *id,
+          fmt::format("session {} went on from session {}, which is no longer in {}; start anew", id,
                       side->first_session, file));
     }
     bisection.begin_side_by_side = true;
@@ -382,7 +413,7 @@ int resume_session(const Arguments& args, bool compare, bool stdout_taken) {
           InputError::Kind::unreadable,
           fmt::format("since session {} was last worked on something changed: {}. Its observations may "
                       "not hold any more: go on anyway with --force, or start anew with 'flakebisect'",
-                      *id, what));
+                      id, what));
     }
     bisection.facts.warnings.push_back("evidence from before and after a change was taken together: " + what);
     store.set_context(id_of_session, context.dump());
@@ -391,6 +422,7 @@ int resume_session(const Arguments& args, bool compare, bool stdout_taken) {
   bisection.store = &store;
   bisection.session = id_of_session;
   bisection.earlier = store.observations(id_of_session);
+  take_part(bisection, turn.shared, discovered);
   bisection.one_at_a_time = info->one_at_a_time;
   offer_side_by_side(bisection, plan, discovered);
   return run_bisection(bisection);

@@ -85,6 +85,7 @@ int show_session(SessionStore& store, const SessionInfo& info) {
                   info.directory, info.run_id.empty() ? "-" : info.run_id, info.worker, info.victim,
                   info.observations)
           .c_str());
+  if (info.campaign != 0) std::puts(fmt::format("campaign  {}", info.campaign).c_str());
   if (!finding(info).empty()) std::puts(("finding   " + finding(info)).c_str());
   for (const auto& failure : store.failures(info.id)) {
     std::puts(fmt::format("failure   {} x {}{}", failure.count, failure.signature,
@@ -140,6 +141,7 @@ int export_session(SessionStore& store, const SessionInfo& info) {
                       {"context", parsed(info.context)},
                       {"report", parsed(info.report)},
                       {"one_at_a_time", info.one_at_a_time},
+                      {"campaign", info.campaign == 0 ? json(nullptr) : json(info.campaign)},
                       {"observations", observations},
                       {"failures", failures}};
   std::puts(whole.dump(1, ' ', false, json::error_handler_t::replace).c_str());

@@ -319,7 +319,9 @@ SearchEnd run_search(Bisection& bisection, const std::optional<Turn>& turn) {
     stored.runner = bisection.runner_names[facts_of_probe.slot];
     stored.beside = facts_of_probe.beside;
     stored.version = FLAKEBISECT_VERSION;
-    bisection.store->add(bisection.session, stored);
+    std::vector<KnownRun> shared;
+    if (bisection.shared) shared = bisection.shared->add(facts.victim, result, facts_of_probe.beside);
+    bisection.store->add(bisection.session, stored, shared);
     gather(gathered, stored);
     if (classified.by_status_alone && !std::exchange(said_by_status, true)) {
       view.clear();
@@ -328,7 +330,6 @@ SearchEnd run_search(Bisection& bisection, const std::optional<Turn>& turn) {
           "every failure of it counts as the one to explain; to tell failures apart, let it print them and "
           "name the one with --match");
     }
-    if (bisection.shared) bisection.shared->add(facts.victim, result, facts_of_probe.beside);
     if (options.common.verbose) {
       view.clear();
       std::fprintf(stderr, "probe %llu: %zu tests, %s, %s%s\n", static_cast<unsigned long long>(probe.id),

@@ -14,6 +14,7 @@
 #include <cstring>
 #include <filesystem>
 #include <map>
+#include <nlohmann/json.hpp>
 #include <thread>
 
 #include "analyzer/index_list.h"
@@ -22,7 +23,7 @@ namespace flakebisect::analyzer {
 
 namespace {
 
-constexpr int schema_version = 2;
+constexpr int schema_version = 3;
 
 /// Told apart from other programs' SQLite files by this application id ("FBis").
 constexpr int application_id = 0x46426973;
@@ -52,6 +53,19 @@ constexpr std::array<const char*, schema_version> migrations = {R"sql(
   ALTER TABLE session ADD COLUMN one_at_a_time INTEGER NOT NULL DEFAULT 0;
   ALTER TABLE observation ADD COLUMN beside INTEGER NOT NULL DEFAULT 0;
   ALTER TABLE observation ADD COLUMN version TEXT NOT NULL DEFAULT '';
+)sql",
+                                                                R"sql(
+  CREATE TABLE campaign (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, created REAL NOT NULL, directory TEXT NOT NULL,
+    options TEXT NOT NULL, victims TEXT NOT NULL, all_tried INTEGER NOT NULL DEFAULT 0);
+  CREATE TABLE shared_run (
+    campaign INTEGER NOT NULL REFERENCES campaign(id) ON DELETE CASCADE,
+    sequence INTEGER NOT NULL,
+    victim TEXT NOT NULL, ran TEXT NOT NULL, outcome INTEGER NOT NULL, traceback TEXT NOT NULL,
+    beside INTEGER NOT NULL,
+    PRIMARY KEY (campaign, sequence)) WITHOUT ROWID;
+  ALTER TABLE session ADD COLUMN campaign INTEGER REFERENCES campaign(id) ON DELETE SET NULL;
+  ALTER TABLE session ADD COLUMN campaign_victim INTEGER NOT NULL DEFAULT 0;
 )sql"};
 
 /// Tries to get a lock: ten seconds' worth.
@@ -122,13 +136,15 @@ SessionInfo read_session(SQLite::Statement& row) {
   info.context = row.getColumn(10).getString();
   info.report = row.getColumn(11).getString();
   info.one_at_a_time = row.getColumn(12).getInt() != 0;
-  info.observations = static_cast<std::uint64_t>(row.getColumn(13).getInt64());
+  info.campaign = row.getColumn(13).getInt64();
+  info.campaign_victim = static_cast<std::uint64_t>(row.getColumn(14).getInt64());
+  info.observations = static_cast<std::uint64_t>(row.getColumn(15).getInt64());
   return info;
 }
 
 const std::string select_session =
     "SELECT id, created, updated, state, directory, run_id, worker, victim, options, problem, context, "
-    "report, one_at_a_time,"
+    "report, one_at_a_time, coalesce(campaign, 0), campaign_victim,"
     " (SELECT count(*) FROM observation WHERE session = id AND source = 1) FROM session ";
 
 }  // namespace
@@ -140,7 +156,7 @@ double now_seconds() {
 struct SessionStore::State {
   std::string path;
   SQLite::Database database;
-  std::map<std::int64_t, int> locks;                   ///< open descriptors of the held sessions' lock files
+  std::map<std::string, int> locks;                    ///< lock files that are held, and their descriptors
   std::map<std::int64_t, std::int64_t> last_sequence;  ///< of each session, as committed
 
   explicit State(const std::string& file)
@@ -149,6 +165,13 @@ struct SessionStore::State {
       : path(file), database(read_only_name(file), flags | SQLite::OPEN_URI, 10000) {}
 
   std::string lock_path(std::int64_t id) const { return path + "." + std::to_string(id) + ".lock"; }
+  std::string campaign_lock_path(std::int64_t id) const {
+    return path + ".campaign-" + std::to_string(id) + ".lock";
+  }
+
+  /// `what`: "session 3".
+  void hold(const std::string& lock, const std::string& what);
+  std::optional<std::string> holder(const std::string& lock) const;
 
   /// Runs an action on the database and turns what SQLite throws into a SessionError with advice.
   template <class Action>
@@ -216,6 +239,23 @@ struct SessionStore::State {
     failure.exec();
   }
 
+  /// A result that a session's probe brought of another victim of its campaign.
+  void insert(std::int64_t session, const KnownRun& known) {
+    SQLite::Statement row(
+        database,
+        "INSERT INTO shared_run (campaign, sequence, victim, ran, outcome, traceback, beside)"
+        " SELECT campaign, 1 + (SELECT coalesce(max(sequence), 0) FROM shared_run"
+        "   WHERE campaign = session.campaign), ?, ?, ?, ?, ?"
+        " FROM session WHERE id = ? AND campaign IS NOT NULL");
+    row.bind(1, known.victim);
+    row.bind(2, nlohmann::json(known.run.ran).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
+    row.bind(3, static_cast<int>(known.run.end));
+    row.bind(4, known.run.traceback);
+    row.bind(5, static_cast<std::int64_t>(known.run.beside));
+    row.bind(6, session);
+    row.exec();
+  }
+
   /// Throws where the file is not ours; to be asked before anything in it is changed.
   void check_owner() {
     // In this order: another process may be about to make the file, tables and id at once.
@@ -276,8 +316,8 @@ SessionStore::SessionStore(const std::string& path, Access access) {
 }
 
 SessionStore::~SessionStore() {
-  for (const auto& [id, descriptor] : state_->locks) {
-    unlink(state_->lock_path(id).c_str());
+  for (const auto& [lock, descriptor] : state_->locks) {
+    unlink(lock.c_str());
     close(descriptor);
   }
 }
@@ -292,7 +332,8 @@ std::int64_t SessionStore::create(const SessionInfo& info, const std::vector<Sto
     SQLite::Statement insert(
         state_->database,
         "INSERT INTO session (created, updated, state, directory, run_id, worker, victim,"
-        " options, problem, context, one_at_a_time) VALUES (?, ?, 'running', ?, ?, ?, ?, ?, ?, ?, ?)");
+        " options, problem, context, one_at_a_time, campaign, campaign_victim)"
+        " VALUES (?, ?, 'running', ?, ?, ?, ?, ?, ?, ?, ?, nullif(?, 0), ?)");
     const double now = now_seconds();
     insert.bind(1, now);
     insert.bind(2, now);
@@ -304,6 +345,8 @@ std::int64_t SessionStore::create(const SessionInfo& info, const std::vector<Sto
     insert.bind(8, info.problem);
     insert.bind(9, info.context);
     insert.bind(10, info.one_at_a_time ? 1 : 0);
+    insert.bind(11, info.campaign);
+    insert.bind(12, static_cast<std::int64_t>(info.campaign_victim));
     insert.exec();
     const std::int64_t number = state_->database.getLastInsertRowid();
     const auto last = state_->insert(number, known);
@@ -316,12 +359,23 @@ std::int64_t SessionStore::create(const SessionInfo& info, const std::vector<Sto
 }
 
 void SessionStore::hold(std::int64_t id) {
-  if (state_->locks.count(id) != 0) return;
-  const std::string path = state_->lock_path(id);
+  state_->hold(state_->lock_path(id), "session " + std::to_string(id));
+}
+
+std::optional<std::string> SessionStore::holder(std::int64_t id) {
+  return state_->holder(state_->lock_path(id));
+}
+
+void SessionStore::hold_campaign(std::int64_t id) {
+  state_->hold(state_->campaign_lock_path(id), "campaign " + std::to_string(id));
+}
+
+void SessionStore::State::hold(const std::string& lock, const std::string& what) {
+  if (locks.count(lock) != 0) return;
   for (int attempt = 0; attempt < most_attempts; ++attempt) {
-    const int descriptor = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+    const int descriptor = open(lock.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
     if (descriptor < 0) {
-      throw SessionError("cannot make the lock file " + path + ": " + std::strerror(errno) +
+      throw SessionError("cannot make the lock file " + lock + ": " + std::strerror(errno) +
                          "; name a session file in a folder that can be written with --session FILE");
     }
     if (flock(descriptor, LOCK_EX | LOCK_NB) != 0) {
@@ -333,13 +387,12 @@ void SessionStore::hold(std::int64_t id) {
         std::this_thread::sleep_for(std::chrono::milliseconds(20));
         continue;
       }
-      throw UnusableSession("session " + std::to_string(id) + " is being worked on by " +
-                            holder(id).value_or("another process") +
+      throw UnusableSession(what + " is being worked on by " + holder(lock).value_or("another process") +
                             "; wait for it, or end it and go on with 'flakebisect resume'");
     }
     // The former holder removes its file when it ends: a lock on a removed file protects nothing.
     std::error_code error;
-    const auto same = std::filesystem::equivalent("/proc/self/fd/" + std::to_string(descriptor), path, error);
+    const auto same = std::filesystem::equivalent("/proc/self/fd/" + std::to_string(descriptor), lock, error);
     if (error || !same) {
       close(descriptor);
       continue;
@@ -347,19 +400,19 @@ void SessionStore::hold(std::int64_t id) {
     const std::string text = "pid " + std::to_string(getpid()) + " on " + host_name() + "\n";
     if (ftruncate(descriptor, 0) != 0 || write(descriptor, text.data(), text.size()) < 0) {
       close(descriptor);
-      throw SessionError("cannot write the lock file " + path + ": " + std::strerror(errno));
+      throw SessionError("cannot write the lock file " + lock + ": " + std::strerror(errno));
     }
-    state_->locks[id] = descriptor;
+    locks[lock] = descriptor;
     return;
   }
-  throw SessionError("cannot get hold of the lock file " + path + "; try again");
+  throw SessionError("cannot get hold of the lock file " + lock + "; try again");
 }
 
-std::optional<std::string> SessionStore::holder(std::int64_t id) {
-  const int descriptor = open(state_->lock_path(id).c_str(), O_RDONLY | O_CLOEXEC);
+std::optional<std::string> SessionStore::State::holder(const std::string& lock) const {
+  const int descriptor = open(lock.c_str(), O_RDONLY | O_CLOEXEC);
   if (descriptor < 0) return std::nullopt;
   std::optional<std::string> result;
-  const bool own = state_->locks.count(id) != 0;
+  const bool own = locks.count(lock) != 0;
   if (own || (flock(descriptor, LOCK_SH | LOCK_NB) != 0 && !holder_is_dead(descriptor))) {
     std::array<char, 300> text{};
     const ssize_t length = read(descriptor, text.data(), text.size() - 1);
@@ -387,18 +440,98 @@ std::optional<SessionInfo> SessionStore::find(std::int64_t id) {
   });
 }
 
-std::optional<std::int64_t> SessionStore::latest_unfinished() {
-  return state_->guard([&]() -> std::optional<std::int64_t> {
+std::optional<Unfinished> SessionStore::latest_unfinished() {
+  return state_->guard([&]() -> std::optional<Unfinished> {
+    // A campaign is as recent as the last of its sessions.
     SQLite::Statement query(
         state_->database,
-        "SELECT id FROM session WHERE state <> 'done' ORDER BY updated DESC, id DESC LIMIT 1");
+        "SELECT id, coalesce(campaign, 0), updated FROM session WHERE state <> 'done'"
+        " UNION ALL SELECT 0, id, max(created, coalesce("
+        "   (SELECT max(updated) FROM session WHERE campaign = campaign.id), 0)) FROM campaign"
+        "   WHERE all_tried = 0 ORDER BY 3 DESC, 1 DESC LIMIT 1");
     if (!query.executeStep()) return std::nullopt;
-    return query.getColumn(0).getInt64();
+    return Unfinished{query.getColumn(0).getInt64(), query.getColumn(1).getInt64()};
   });
 }
 
-void SessionStore::add(std::int64_t id, const StoredObservation& observation) {
-  add(id, std::vector<StoredObservation>{observation});
+std::int64_t SessionStore::create_campaign(const CampaignInfo& info) {
+  const std::int64_t id = state_->guard([&] {
+    SQLite::Statement insert(
+        state_->database, "INSERT INTO campaign (created, directory, options, victims) VALUES (?, ?, ?, ?)");
+    insert.bind(1, now_seconds());
+    insert.bind(2, info.directory);
+    insert.bind(3, info.options);
+    insert.bind(4, info.victims);
+    insert.exec();
+    return static_cast<std::int64_t>(state_->database.getLastInsertRowid());
+  });
+  hold_campaign(id);
+  return id;
+}
+
+std::optional<CampaignInfo> SessionStore::find_campaign(std::int64_t id) {
+  return state_->guard([&]() -> std::optional<CampaignInfo> {
+    SQLite::Statement query(
+        state_->database,
+        "SELECT id, created, directory, options, victims, all_tried FROM campaign WHERE id = ?");
+    query.bind(1, id);
+    if (!query.executeStep()) return std::nullopt;
+    return CampaignInfo{query.getColumn(0).getInt64(),  query.getColumn(1).getDouble(),
+                        query.getColumn(2).getString(), query.getColumn(3).getString(),
+                        query.getColumn(4).getString(), query.getColumn(5).getInt() != 0};
+  });
+}
+
+std::vector<SessionInfo> SessionStore::sessions_of_campaign(std::int64_t id) {
+  return state_->guard([&] {
+    std::vector<SessionInfo> sessions;
+    SQLite::Statement query(
+        state_->database,
+        select_session + "WHERE campaign = ? AND campaign_victim <> 0 ORDER BY campaign_victim, id");
+    query.bind(1, id);
+    while (query.executeStep()) sessions.push_back(read_session(query));
+    return sessions;
+  });
+}
+
+std::vector<KnownRun> SessionStore::shared_runs(std::int64_t campaign) {
+  return state_->guard([&] {
+    std::vector<KnownRun> runs;
+    SQLite::Statement row(state_->database,
+                          "SELECT victim, ran, outcome, traceback, beside FROM shared_run WHERE campaign = ?"
+                          " ORDER BY sequence");
+    row.bind(1, campaign);
+    while (row.executeStep()) {
+      KnownRun known;
+      known.victim = row.getColumn(0).getString();
+      known.run.ran = nlohmann::json::parse(row.getColumn(1).getString()).get<std::vector<std::string>>();
+      known.run.end = static_cast<bisect::VictimEnd>(row.getColumn(2).getInt());
+      known.run.traceback = row.getColumn(3).getString();
+      known.run.beside = static_cast<std::uint64_t>(row.getColumn(4).getInt64());
+      runs.push_back(std::move(known));
+    }
+    return runs;
+  });
+}
+
+void SessionStore::set_all_tried(std::int64_t campaign, bool all_tried) {
+  state_->guard([&] {
+    SQLite::Statement update(state_->database, "UPDATE campaign SET all_tried = ? WHERE id = ?");
+    update.bind(1, all_tried ? 1 : 0);
+    update.bind(2, campaign);
+    update.exec();
+  });
+}
+
+void SessionStore::add(std::int64_t id, const StoredObservation& observation,
+                       const std::vector<KnownRun>& shared) {
+  state_->guard([&] {
+    SQLite::Transaction transaction(state_->database, SQLite::TransactionBehavior::IMMEDIATE);
+    const auto last = state_->insert(id, {observation});
+    for (const auto& known : shared) state_->insert(id, known);
+    transaction.commit();
+    state_->last_sequence[id] = last;
+  });
 }
 
 void SessionStore::add(std::int64_t id, const std::vector<StoredObservation>& observations) {
@@ -505,12 +638,22 @@ void SessionStore::set_one_at_a_time(std::int64_t id) {
 }
 
 void SessionStore::remove(std::int64_t id) {
-  if (!find(id)) throw SessionError("there is no session " + std::to_string(id) + " in " + state_->path);
+  const auto info = find(id);
+  if (!info) throw SessionError("there is no session " + std::to_string(id) + " in " + state_->path);
   hold(id);
+  const bool campaign_runs = state_->holder(state_->campaign_lock_path(info->campaign)).has_value();
   state_->guard([&] {
+    SQLite::Transaction transaction(state_->database, SQLite::TransactionBehavior::IMMEDIATE);
     SQLite::Statement erase(state_->database, "DELETE FROM session WHERE id = ?");
     erase.bind(1, id);
     erase.exec();
+    if (campaign_runs) return transaction.commit();
+    SQLite::Statement last(state_->database,
+                           "DELETE FROM campaign WHERE id = ?"
+                           " AND NOT EXISTS (SELECT 1 FROM session WHERE campaign = campaign.id)");
+    last.bind(1, info->campaign);
+    last.exec();
+    transaction.commit();
   });
 }
 

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "analyzer/shared_runs.h"
 #include "bisect/engine.h"
 
 namespace flakebisect::analyzer {
@@ -43,6 +44,25 @@ struct SessionInfo {
   /// Probes at once were found to disturb each other: only those that ran alone count.
   bool one_at_a_time = false;
   std::uint64_t observations = 0;  ///< probes only, not history
+  std::int64_t campaign = 0;       ///< 0: none
+  /// Which of the campaign's victims, from 1; 0: none, or the search side by side that belongs to one.
+  std::uint64_t campaign_victim = 0;
+};
+
+/// A campaign of many victims (campaign.h), each of which gets a session.
+struct CampaignInfo {
+  std::int64_t id = 0;
+  double created = 0;      ///< seconds since 1970
+  std::string directory;   ///< absolute
+  std::string options;     ///< JSON: the options that all victims have in common
+  std::string victims;     ///< JSON: an array, in the order of their turns
+  bool all_tried = false;  ///< every victim had its turn: what is open is open in a session
+};
+
+/// What `resume` goes on with.
+struct Unfinished {
+  std::int64_t session = 0;   ///< 0: none; the campaign counts
+  std::int64_t campaign = 0;  ///< 0: none
 };
 
 /// Seconds since 1970, as the store keeps times.
@@ -96,11 +116,24 @@ class SessionStore {
 
   std::vector<SessionInfo> list();
   std::optional<SessionInfo> find(std::int64_t id);
-  /// The session last worked on that has no verdict yet.
-  std::optional<std::int64_t> latest_unfinished();
+  /// What was last worked on and has no verdict yet: a session, or the whole campaign that it is part of.
+  std::optional<Unfinished> latest_unfinished();
 
-  /// Commits one observation; it is on the disk when this returns.
-  void add(std::int64_t id, const StoredObservation& observation);
+  /// Adds a campaign (info.id and created are set here) and holds it.
+  std::int64_t create_campaign(const CampaignInfo& info);
+  std::optional<CampaignInfo> find_campaign(std::int64_t id);
+  /// As hold(), of a campaign: no other process gives its victims their turns.
+  void hold_campaign(std::int64_t id);
+  /// The sessions of its victims, by their number.
+  std::vector<SessionInfo> sessions_of_campaign(std::int64_t id);
+  /// What the campaign's probes brought of victims other than their own, in the order in which they were
+  /// made.
+  std::vector<KnownRun> shared_runs(std::int64_t campaign);
+  void set_all_tried(std::int64_t campaign, bool all_tried);
+
+  /// Commits one observation, and what its probe brought of the campaign's other victims; they are on the
+  /// disk when this returns.
+  void add(std::int64_t id, const StoredObservation& observation, const std::vector<KnownRun>& shared = {});
   /// Commits all of them at once, or none.
   void add(std::int64_t id, const std::vector<StoredObservation>& observations);
   std::vector<StoredObservation> observations(std::int64_t id);
@@ -111,7 +144,8 @@ class SessionStore {
   void set_context(std::int64_t id, const std::string& context);
   /// From now on only observations that were made alone (beside == 0) are evidence.
   void set_one_at_a_time(std::int64_t id);
-  /// Deletes a session and its observations; throws SessionError where somebody holds it or there is none.
+  /// Deletes a session and its observations, and with its last session a campaign; throws SessionError where
+  /// somebody holds it or there is none.
   void remove(std::int64_t id);
 
  private:

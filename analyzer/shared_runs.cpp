@@ -36,16 +36,25 @@ std::vector<std::string> SharedRuns::behind(const std::string& id) const {
   return ids;
 }
 
-void SharedRuns::add(const std::string& victim, const bisect::ProbeResult& result, std::uint64_t beside) {
-  if (one_at_a_time_ && beside != 0) return;
+std::vector<KnownRun> SharedRuns::add(const std::string& victim, const bisect::ProbeResult& result,
+                                      std::uint64_t beside) {
+  std::vector<KnownRun> added;
+  if (one_at_a_time_ && beside != 0) return added;
   std::vector<std::string> ran;
   for (const auto& test : result.ran) ran.push_back(test.id);
   ran.push_back(victim);
   for (const auto& test : result.after) {
-    if (test.end != bisect::VictimEnd::void_probe)
-      runs_[test.id].push_back({ran, test.end, test.traceback, beside});
+    if (test.end != bisect::VictimEnd::void_probe) {
+      added.push_back({test.id, {ran, test.end, test.traceback, beside}});
+      add(added.back());
+    }
     ran.push_back(test.id);
   }
+  return added;
+}
+
+void SharedRuns::add(const KnownRun& known) {
+  runs_[known.victim].push_back(known.run);
 }
 
 void SharedRuns::disturbed() {

@@ -22,6 +22,12 @@ struct SharedRun {
   std::uint64_t beside = 0;  ///< other probes that ran at the same time
 };
 
+/// ... and the victim that it tells of.
+struct KnownRun {
+  std::string victim;
+  SharedRun run;
+};
+
 class SharedRuns {
  public:
   /// A victim that waits for its search. `position`: in the list of its worker in that run.
@@ -33,8 +39,11 @@ class SharedRuns {
   /// The victims to run behind this one, in their order: of the same run and worker, at most five.
   std::vector<std::string> behind(const std::string& id) const;
 
-  /// Takes the results that a probe for `victim` brought of others.
-  void add(const std::string& victim, const bisect::ProbeResult& result, std::uint64_t beside);
+  /// Takes the results that a probe for `victim` brought of others, and returns those that count.
+  std::vector<KnownRun> add(const std::string& victim, const bisect::ProbeResult& result,
+                            std::uint64_t beside);
+  /// Takes what an earlier life of the campaign has stored.
+  void add(const KnownRun& known);
 
   /// Probes at once were found to disturb each other: what ran beside others is forgotten, and is not taken
   /// any more.

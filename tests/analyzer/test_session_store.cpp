@@ -100,7 +100,9 @@ TEST_CASE("observations survive the store being closed, in order") {
   CHECK(failures[0].matches);
   CHECK(failures[0].count == 1);
   CHECK(failures[0].traceback == "Traceback …");
-  CHECK(store.latest_unfinished() == id);
+  REQUIRE(store.latest_unfinished());
+  CHECK(store.latest_unfinished()->session == id);
+  CHECK(store.latest_unfinished()->campaign == 0);
   store.finish(id, "done", "{}");
   CHECK_FALSE(store.latest_unfinished());
   CHECK(store.find(id)->state == "done");
@@ -190,4 +192,93 @@ TEST_CASE("files that are no session file of ours are refused with advice") {
   }
   CHECK_THROWS_WITH(SessionStore(newer), Contains("newer flakebisect"));
   CHECK_THROWS_AS(SessionStore("/proc/none/sessions.sqlite"), SessionError);
+}
+
+TEST_CASE("a campaign is what goes on where one of its victims has no verdict or had no turn") {
+  TemporaryFolder folder;
+  SessionStore store((folder.path / "s.sqlite").string());
+  const auto other = store.create(example());
+  CampaignInfo campaign;
+  campaign.directory = "/project";
+  campaign.options = R"({"jobs":1})";
+  campaign.victims = R"([{"test":"a"},{"test":"b"}])";
+  const auto id = store.create_campaign(campaign);
+  const auto found = store.find_campaign(id);
+  REQUIRE(found);
+  CHECK(found->directory == "/project");
+  CHECK(found->options == campaign.options);
+  CHECK(found->victims == campaign.victims);
+  CHECK_FALSE(store.find_campaign(id + 1));
+  REQUIRE(store.latest_unfinished());
+  CHECK(store.latest_unfinished()->campaign == id);
+
+  SessionInfo first = example();
+  first.campaign = id;
+  first.campaign_victim = 1;
+  const auto session = store.create(first);
+  SessionInfo beside = first;
+  beside.campaign_victim = 0;  // the search side by side that belongs to it
+  store.finish(store.create(beside), "done", "{}");
+  REQUIRE(store.sessions_of_campaign(id).size() == 1);
+  CHECK(store.sessions_of_campaign(id)[0].id == session);
+  store.finish(session, "done", "{}");
+  CHECK(store.latest_unfinished()->campaign == id);  // the second victim had no turn
+  store.set_all_tried(id, true);
+  CHECK(store.latest_unfinished()->campaign == 0);
+  CHECK(store.latest_unfinished()->session == other);
+  store.finish(session, "inconclusive", "{}");
+  CHECK(store.latest_unfinished()->campaign == id);
+}
+
+TEST_CASE("what a probe brought of a campaign's other victims is kept with it") {
+  TemporaryFolder folder;
+  const auto file = (folder.path / "s.sqlite").string();
+  SessionStore store(file);
+  const auto id = store.create_campaign({});
+  SessionInfo info = example();
+  info.campaign = id;
+  info.campaign_victim = 1;
+  const auto session = store.create(info);
+  const KnownRun one{"tests.b", {{"t1", "t\n2"}, flakebisect::bisect::VictimEnd::fail, "Traceback", 2}};
+  const KnownRun two{"tests.c", {{}, flakebisect::bisect::VictimEnd::pass, "", 0}};
+  store.add(session, failing({0}), {one, two});
+  store.add(session, failing({1}), {two});
+  const auto alone = store.create(example());
+  store.add(alone, failing({0}), {one});  // of no campaign: nobody would ask for it
+  const auto runs = SessionStore(file, SessionStore::Access::read).shared_runs(id);
+  REQUIRE(runs.size() == 3);
+  CHECK(runs[0].victim == "tests.b");
+  CHECK(runs[0].run.ran == one.run.ran);
+  CHECK(runs[0].run.end == one.run.end);
+  CHECK(runs[0].run.traceback == "Traceback");
+  CHECK(runs[0].run.beside == 2);
+  CHECK(runs[1].victim == "tests.c");
+  CHECK(runs[1].run.ran.empty());
+  CHECK(runs[2].victim == "tests.c");
+
+  store.remove(session);
+  CHECK(SessionStore(file).find_campaign(id));  // it runs: its other victims have their turns yet
+}
+
+TEST_CASE("with its last session a campaign is deleted") {
+  TemporaryFolder folder;
+  const auto file = (folder.path / "s.sqlite").string();
+  std::int64_t id = 0;
+  std::vector<std::int64_t> sessions;
+  {
+    SessionStore store(file);
+    id = store.create_campaign({});
+    SessionInfo info = example();
+    info.campaign = id;
+    for (info.campaign_victim = 1; info.campaign_victim <= 2; ++info.campaign_victim)
+      sessions.push_back(store.create(info));
+    store.add(sessions[0], failing({0}), {{"tests.b", {}}});
+  }
+  SessionStore store(file);
+  store.remove(sessions[0]);
+  CHECK(store.find_campaign(id));
+  CHECK(store.shared_runs(id).size() == 1);
+  store.remove(sessions[1]);
+  CHECK_FALSE(store.find_campaign(id));
+  CHECK(store.shared_runs(id).empty());
 }

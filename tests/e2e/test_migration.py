@@ -1,8 +1,8 @@
 #!/usr/bin/python3
-"""A session file of schema 1, with a search that was interrupted: shown and resumed by the present program.
+"""Session files of schema 1 and 2, with a search that was interrupted: shown and resumed by the present program.
 
-The file is made with the tables of the program that wrote schema 1, and holds what it stored: no time limits among the
-candidates, no company of probes, no versions.
+A file is made with the tables of the program that wrote its schema, and holds what that stored. Schema 1: no time limits among the
+candidates, no company of probes, no versions. Schema 2: no campaigns.
 """
 import json
 import os
@@ -35,25 +35,34 @@ SCHEMA_1 = """
     signature TEXT NOT NULL, traceback TEXT NOT NULL,
     PRIMARY KEY (session, signature)) WITHOUT ROWID;
 """
+FROM_1_TO_2 = """
+  ALTER TABLE session ADD COLUMN one_at_a_time INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE observation ADD COLUMN beside INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE observation ADD COLUMN version TEXT NOT NULL DEFAULT '';
+  PRAGMA user_version = 2;
+"""
 NEW_OF_CASE = ("other_workers", "side_by_side")
 NEW_OF_OPTIONS = ("jobs_given", "launcher", "launcher_directory")
 
 
 class MigrationTest(SurvivalProject):
-    def schema_1(self):
-        """What the interrupted search has stored, written as a file of schema 1."""
+    def old_file(self, schema):
+        """What the interrupted search has stored, written as a file of that schema."""
         ran = self.run_program("--run-id", "7", "--max-probes", "12", ONE_IN="1")
         self.assertIn(ran.returncode, (3, 4), ran.stderr)
         exported = self.export()
         file = self.folder / ".flakebisect" / "sessions.sqlite"
         present = sqlite3.connect(file)
         old = sqlite3.connect(self.folder / "old.sqlite")
-        old.executescript(SCHEMA_1)
+        old.executescript(SCHEMA_1 + (FROM_1_TO_2 if schema == 2 else ""))
         for table in ("session", "observation", "failure"):
             columns = [row[1] for row in old.execute(f"PRAGMA table_info({table})")]
             for row in present.execute(f"SELECT {', '.join(columns)} FROM {table}").fetchall():
                 row = dict(zip(columns, row))
                 if table == "session":
+                    row["state"] = "running"  # it was killed
+                    row["report"] = ""
+                if table == "session" and schema == 1:
                     problem = json.loads(row["problem"])
                     for name in NEW_OF_CASE:
                         problem.pop(name, None)
@@ -64,8 +73,6 @@ class MigrationTest(SurvivalProject):
                     for name in NEW_OF_OPTIONS:
                         options.pop(name, None)
                     row["options"] = json.dumps(options)
-                    row["state"] = "running"  # it was killed
-                    row["report"] = ""
                 old.execute(f"INSERT INTO {table} ({', '.join(row)}) VALUES ({', '.join('?' * len(row))})",
                             list(row.values()))
         old.commit()
@@ -76,20 +83,27 @@ class MigrationTest(SurvivalProject):
         (self.folder / "old.sqlite").rename(file)
         return file, exported
 
-    def test_shown_and_resumed(self):
-        file, before = self.schema_1()
+    def test_schema_1(self):
+        self.shown_and_resumed(1)
+
+    def test_schema_2(self):
+        self.shown_and_resumed(2)
+
+    def shown_and_resumed(self, schema):
+        file, before = self.old_file(schema)
         listed = self.run_program("sessions")
         self.assertEqual(listed.returncode, 0, listed.stderr)
         self.assertIn(VICTIM, listed.stdout)
         self.assertIn("12 probes", listed.stdout)
         shown = self.run_program("sessions", "show", "1")
         self.assertEqual(shown.returncode, 0, shown.stderr)
-        self.assertEqual(sqlite3.connect(file).execute("PRAGMA user_version").fetchone()[0], 2)
+        self.assertEqual(sqlite3.connect(file).execute("PRAGMA user_version").fetchone()[0], 3)
         after = self.export()
         self.assertFalse(after["one_at_a_time"])
+        self.assertIsNone(after["campaign"])
         self.assertEqual(len(after["observations"]), len(before["observations"]))
         for one, other in zip(after["observations"], before["observations"]):
-            self.assertEqual((one["beside"], one["version"]), (0, ""))
+            self.assertEqual((one["beside"], one["version"]), (0, "" if schema == 1 else other["version"]))
             for name in ("source", "purpose", "outcome", "asked", "ran", "seconds", "made_at", "signature"):
                 self.assertEqual(one[name], other[name], name)
 
