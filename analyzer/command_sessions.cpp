@@ -112,6 +112,7 @@ int export_session(SessionStore& store, const SessionInfo& info) {
          {"process", observation.process},
          {"signature", stored.signature},
          {"void_reason", stored.void_reason},
+         {"lost", observation.lost},
          {"made_at", stored.made_at},
          {"runner", stored.runner},
          {"beside", stored.beside},

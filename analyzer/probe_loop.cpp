@@ -110,6 +110,7 @@ using IndexOf = std::unordered_map<std::string, bisect::TestIndex>;
 Observation make_observation(const Probe& probe, const ProbeResult& result, const IndexOf& index_of,
                              std::size_t candidates, Outcome outcome) {
   Observation observation;
+  observation.lost = result.lost;
   std::vector<bool> seen(candidates, false);
   for (const auto& test : result.ran) {
     const auto found = index_of.find(test.id);

@@ -265,7 +265,7 @@ SearchEnd run_search(Bisection& bisection, const std::optional<Turn>& turn) {
     gather(gathered, stored);
     if (bisection.one_at_a_time && stored.beside != 0) continue;
     engine.observe(stored.observation);
-    guard.observe(stored.observation, stored.beside);
+    if (!stored.observation.lost) guard.observe(stored.observation, stored.beside);
   }
   step();
   if (!options.common.quiet && !std::exchange(bisection.introduced, true)) {

@@ -66,6 +66,7 @@ constexpr std::array<const char*, schema_version> migrations = {R"sql(
     PRIMARY KEY (campaign, sequence)) WITHOUT ROWID;
   ALTER TABLE session ADD COLUMN campaign INTEGER REFERENCES campaign(id) ON DELETE SET NULL;
   ALTER TABLE session ADD COLUMN campaign_victim INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE observation ADD COLUMN lost INTEGER NOT NULL DEFAULT 0;
 )sql"};
 
 /// Tries to get a lock: ten seconds' worth.
@@ -210,7 +211,8 @@ struct SessionStore::State {
         database,
         "INSERT INTO observation (session, sequence, source, purpose, outcome, weight, asked, ran,"
         " seconds, startup_seconds, victim_seconds, process, signature, void_reason, made_at,"
-        " runner, beside, version) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+        " runner, beside, version, lost)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
     row.bind(1, id);
     row.bind(2, sequence);
     row.bind(3, static_cast<int>(observation.source));
@@ -229,6 +231,7 @@ struct SessionStore::State {
     row.bind(16, stored.runner);
     row.bind(17, static_cast<std::int64_t>(stored.beside));
     row.bind(18, stored.version);
+    row.bind(19, observation.lost ? 1 : 0);
     row.exec();
     if (stored.signature.empty()) return;
     SQLite::Statement failure(
@@ -550,7 +553,7 @@ std::vector<StoredObservation> SessionStore::observations(std::int64_t id) {
     SQLite::Statement row(state_->database,
                           "SELECT source, purpose, outcome, weight, asked, ran, seconds, startup_seconds,"
                           " victim_seconds, process, signature, void_reason, made_at, runner,"
-                          " beside, version FROM observation WHERE session = ? ORDER BY sequence");
+                          " beside, version, lost FROM observation WHERE session = ? ORDER BY sequence");
     row.bind(1, id);
     while (row.executeStep()) {
       StoredObservation stored;
@@ -573,6 +576,7 @@ std::vector<StoredObservation> SessionStore::observations(std::int64_t id) {
       stored.runner = row.getColumn(13).getString();
       stored.beside = static_cast<std::uint64_t>(row.getColumn(14).getInt64());
       stored.version = row.getColumn(15).getString();
+      observation.lost = row.getColumn(16).getInt() != 0;
       result.push_back(std::move(stored));
     }
     return result;

@@ -255,10 +255,15 @@ void Engine::State::observe(const Observation& observation) {
   const bool usable = observation.outcome == Outcome::pass || observation.outcome == Outcome::fail;
   const bool failed = observation.outcome == Outcome::fail;
   if (observation.source == Source::probe && !final_verdict) {
-    if (target && target->kind != Kind::self)
-      end_confirmation(*target, observation.probe_id, usable && asked == observation.ran, failed);
-    learn_cost(asked);
-    if (!usable) learn_void(asked);
+    if (target && target->kind != Kind::self) {
+      RunEnd end = failed ? RunEnd::failed : RunEnd::passed;
+      if (!usable || asked != observation.ran) end = RunEnd::unusable;
+      end_confirmation(*target, observation.probe_id, observation.lost ? RunEnd::lost : end);
+    }
+    if (!observation.lost) {
+      learn_cost(asked);
+      if (!usable) learn_void(asked);
+    }
   }
   if (!usable || observation.source == Source::selected || !(observation.weight > 0)) {
     if (observation.source == Source::probe && further_search) further_search->observe_void(observation);
@@ -386,7 +391,7 @@ void Engine::abandon(std::uint64_t probe_id) {
   if (pending != state_->in_flight.end()) {
     const std::optional<Answer> target = std::move(pending->second.target);
     state_->in_flight.erase(pending);
-    if (target && target->kind != Kind::self) state_->end_confirmation(*target, probe_id, false, false);
+    if (target && target->kind != Kind::self) state_->end_confirmation(*target, probe_id, RunEnd::lost);
   }
   if (state_->further_search) state_->further_search->abandon(probe_id);
 }

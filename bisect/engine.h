@@ -75,6 +75,8 @@ struct Observation {
   /// Of a replayed probe: what it had been asked to run, where that differs from `ran`.
   std::optional<std::vector<TestIndex>> asked;
   Outcome outcome = Outcome::void_probe;
+  /// A void probe whose machine was lost: it tells nothing of its list either.
+  bool lost = false;
   Source source = Source::probe;
   Purpose purpose = Purpose::search;
   double weight = 1;   ///< of history: 1 is as good as a probe, less is tempered likelihood (age, other code)

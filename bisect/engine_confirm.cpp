@@ -7,6 +7,7 @@
 #include "bisect/engine_fit.h"
 #include "bisect/engine_processes.h"
 #include "bisect/engine_state.h"
+#include "stats/fisher.h"
 #include "stats/log_math.h"
 #include "stats/rng.h"
 
@@ -68,10 +69,8 @@ bool Engine::State::settled() {
 bool Engine::State::reproduced_enough(const Answer& answer) const {
   if (!enough_processes(evidence, answer.kind, answer.tests)) return false;
   if (answer.kind == Kind::self || answer.kind == Kind::not_reproduced) return true;
-  // Controls that give nothing do not show that the victim passes there.
   const auto found = confirmations.find(answer.key());
-  if (found == confirmations.end() || 3 * found->second.usable_controls < 2 * found->second.controls)
-    return false;
+  if (found == confirmations.end() || !found->second.controls_suffice()) return false;
   return evidence.arm(arms_of(answer, 0).treatment).probe_failures >= failures_of_reproduction;
 }
 
@@ -198,27 +197,37 @@ Probe Engine::State::confirming_probe(const Answer& answer) {
 void Engine::State::expect(const Answer& answer, std::uint64_t probe_id, bool treatment,
                            double treatment_probability) {
   confirmations[answer.key()].runs[probe_id] = {treatment, treatment_probability, answer.rate,
-                                                answer.control_rate};
+                                                answer.control_rate, std::nullopt};
 }
 
 void Confirmation::count() {
-  while (!runs.empty() && runs.begin()->second.ended) {
+  while (!runs.empty() && runs.begin()->second.end) {
     const Run& run = runs.begin()->second;
-    test.observe(run.treatment, run.failed, run.treatment_probability, run.treatment_rate, run.control_rate);
+    if (run.end != RunEnd::lost)
+      test.observe(run.treatment, run.end == RunEnd::failed, run.treatment_probability, run.treatment_rate,
+                   run.control_rate);
     runs.erase(runs.begin());
   }
 }
 
-void Engine::State::end_confirmation(const Answer& answer, std::uint64_t probe_id, bool usable, bool failed) {
+bool Confirmation::controls_suffice() const {
+  if (3 * controls.usable < 2 * (controls.runs - controls.lost)) return false;
+  if (controls.lost == 0) return true;
+  // Machines are lost whatever runs there; where they seem not to be, what is left was picked.
+  return controls.usable >= least_usable_controls &&
+         stats::fisher_exact_two_sided(controls.lost, controls.runs, treatments.lost, treatments.runs) >=
+             lost_alike_level;
+}
+
+void Engine::State::end_confirmation(const Answer& answer, std::uint64_t probe_id, RunEnd end) {
   Confirmation& confirmation = confirmations[answer.key()];
   const auto run = confirmation.runs.find(probe_id);
   if (run == confirmation.runs.end()) return;
-  run->second.ended = true;
-  run->second.failed = usable && failed;
-  if (!run->second.treatment) {
-    ++confirmation.controls;
-    confirmation.usable_controls += usable ? 1 : 0;
-  }
+  run->second.end = end;
+  Confirmation::Ended& arm = run->second.treatment ? confirmation.treatments : confirmation.controls;
+  ++arm.runs;
+  arm.usable += end == RunEnd::passed || end == RunEnd::failed ? 1 : 0;
+  arm.lost += end == RunEnd::lost ? 1 : 0;
   confirmation.count();
 }
 
@@ -263,9 +272,8 @@ bool Engine::State::confirmation_on_its_way(const Answer& answer) const {
   if (found == confirmations.end()) return false;
   Confirmation expected = found->second;
   for (auto& [id, run] : expected.runs) {
-    if (run.ended) continue;
-    run.ended = true;
-    run.failed = likeliest(run.treatment ? answer.rate : answer.control_rate);
+    if (run.end) continue;
+    run.end = likeliest(run.treatment ? answer.rate : answer.control_rate) ? RunEnd::failed : RunEnd::passed;
   }
   expected.count();
   return sure >= good_as_sure && expected.test.highest_log_e() >= log_e_needed();

@@ -36,6 +36,14 @@ struct Pending {
   bool likely_fails = false;
 };
 
+/// How a run of a confirmation ended. `unusable`: void, failed in another way, or not the list asked for,
+/// which is no failure; `lost`: with its machine, or cut off, as if it had never been drawn.
+enum class RunEnd : std::uint8_t { passed, failed, unusable, lost };
+/// Where machines are lost so many controls must have given a result,
+inline constexpr std::uint64_t least_usable_controls = 3;
+/// and both arms must be lost alike: Fisher's exact test at this level does not tell them apart.
+inline constexpr double lost_alike_level = 0.05;
+
 /// Minimal reproduction against control, for one answer. Runs count in the order in which they were drawn,
 /// whenever they end: short runs of one arm must not come first. One that gives nothing usable did not fail.
 struct Confirmation {
@@ -43,14 +51,19 @@ struct Confirmation {
     bool treatment = false;
     double treatment_probability = 0.5;
     double treatment_rate = 0, control_rate = 0;  ///< the bet
-    bool ended = false, failed = false;
+    std::optional<RunEnd> end;
   };
   std::map<std::uint64_t, Run> runs;  ///< by probe: those that do not count yet
   stats::RandomisedTwoArmTest test;
-  std::uint64_t controls = 0, usable_controls = 0;
+  struct Ended {
+    std::uint64_t runs = 0, usable = 0, lost = 0;
+  };
+  Ended treatments, controls;
 
   /// Counts what was drawn before the first that has not ended.
   void count();
+  /// Whether the controls that gave no result leave enough that did to show that the victim passes there.
+  bool controls_suffice() const;
 };
 
 /// The two arms of a confirmation. The victim fails more after `treatment` than after `control`.
@@ -215,7 +228,7 @@ struct Engine::State {
   /// The arm and the bet of a probe that confirms `answer`.
   void expect(const Answer& answer, std::uint64_t probe_id, bool treatment, double treatment_probability);
   /// A probe of a confirmation has ended; `usable`: it passed or failed, and ran as asked.
-  void end_confirmation(const Answer& answer, std::uint64_t probe_id, bool usable, bool failed);
+  void end_confirmation(const Answer& answer, std::uint64_t probe_id, RunEnd end);
   /// A probe of `list` gave nothing usable: which tests may be to blame (Candidate::void_share), so that
   /// lists without them are tried.
   void learn_void(const std::vector<TestIndex>& list);

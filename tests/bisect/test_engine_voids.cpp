@@ -162,14 +162,14 @@ TEST_CASE("nothing is called 'not reproduced' whose list was never run") {
 
 TEST_CASE("a confirmation counts its runs in the order in which they were drawn") {
   Confirmation confirmation;
-  confirmation.runs[4] = {true, 0.3, 0.5, 0.01};
-  confirmation.runs[5] = {false, 0.3, 0.5, 0.01};
-  confirmation.runs[6] = {false, 0.3, 0.5, 0.01};
-  confirmation.runs[5].ended = confirmation.runs[6].ended = true;
+  confirmation.runs[4] = {true, 0.3, 0.5, 0.01, {}};
+  confirmation.runs[5] = {false, 0.3, 0.5, 0.01, {}};
+  confirmation.runs[6] = {false, 0.3, 0.5, 0.01, {}};
+  confirmation.runs[5].end = confirmation.runs[6].end = RunEnd::passed;
   confirmation.count();
   // Cheap controls that passed while a long treatment runs tell nothing yet.
   CHECK(confirmation.test.log_e() == 0);
-  confirmation.runs[4].ended = true;
+  confirmation.runs[4].end = RunEnd::unusable;
   confirmation.count();
   CHECK(confirmation.runs.empty());
   flakebisect::stats::RandomisedTwoArmTest expected;
@@ -192,4 +192,53 @@ TEST_CASE("stored runs that weigh little weigh little for pairs, too") {
     return weights.classes[weights.class_of[PairWeights::pair_index(1, 0)]].log_marginal;
   };
   CHECK(weigh(160, 1.0 / 32) == Approx(weigh(5, 1)));
+}
+
+TEST_CASE(
+    "probes that are lost with their machine say nothing of their lists: the polluter is found without "
+    "them") {
+  const Problem problem = make_problem(20, 1.0, 0.1);
+  for (std::uint64_t seed = 1; seed <= 10; ++seed) {
+    Engine engine(problem, seeded(seed));
+    flakebisect::stats::Rng rng(seed, 5);
+    std::uint64_t results = 0;
+    while (const std::optional<Probe> probe = engine.next_probe()) {
+      Observation observation;
+      observation.purpose = probe->purpose;
+      observation.probe_id = probe->id;
+      observation.lost = rng.bernoulli(7.0 / 8);
+      if (!observation.lost) {
+        observation.ran = probe->subset;
+        observation.outcome = ran_in(probe->subset, 7) ? Outcome::fail : Outcome::pass;
+        observation.seconds = seconds_of(problem, probe->subset);
+        ++results;
+      }
+      engine.observe(observation);
+      REQUIRE(results < 200);
+    }
+    INFO(seed);
+    CHECK(engine.done());
+    CHECK(engine.verdict().tests == std::vector<TestIndex>{7});
+  }
+}
+
+TEST_CASE("where controls are lost, and the reproduction is not, no verdict is given") {
+  const Problem problem = make_problem(20, 1.0, 0.1);
+  Engine engine(problem, seeded(1));
+  for (int i = 0; i < 400; ++i) {
+    const std::optional<Probe> probe = engine.next_probe();
+    if (!probe) break;
+    Observation observation;
+    observation.purpose = probe->purpose;
+    observation.probe_id = probe->id;
+    // The victim fails whatever ran; but where it would fail alone the machine goes.
+    observation.lost = probe->subset.empty() && i % 8 != 0;
+    if (!observation.lost) {
+      observation.ran = probe->subset;
+      observation.outcome = ran_in(probe->subset, 7) ? Outcome::fail : Outcome::pass;
+      observation.seconds = seconds_of(problem, probe->subset);
+    }
+    engine.observe(observation);
+  }
+  CHECK_FALSE(engine.done());
 }
