@@ -56,7 +56,9 @@ int conclude(Bisection& bisection, SearchEnd& end, std::optional<std::int64_t> o
   append_job_summary(end.report, html_file);
   write_reports(end.report, options.reports, options.common, options.stdout_taken);
   if (not_kept) throw *not_kept;
-  if (end.status != exit_ok)
+  if (end.status != exit_ok && end.loop.end == LoopEnd::finished)
+    std::fprintf(stderr, "there is nothing more to try: begin a new search once something has changed\n");
+  else if (end.status != exit_ok)
     std::fprintf(stderr, "to go on: %s\n",
                  resume_command(bisection.store->path(), std::to_string(bisection.session)).c_str());
   return end.status;

@@ -280,7 +280,8 @@ bool Engine::State::confirmation_on_its_way(const Answer& answer) const {
 }
 
 bool Engine::State::full_list_is_due() {
-  if (best().probability >= 0.5) return false;
+  // 'Not reproduced' is believed for what did not fail: nothing says so better than the list.
+  if (best().kind != Kind::not_reproduced && best().probability >= 0.5) return false;
   const std::vector<TestIndex> full = full_list();
   if (full.empty()) return false;
   const double seconds = options.count_probes ? 1 : probe_seconds(problem, full);

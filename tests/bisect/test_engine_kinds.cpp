@@ -189,3 +189,37 @@ TEST_CASE("a victim that never fails again is not blamed on anything") {
   CHECK(trial.verdict.tests.empty());
   CHECK_FALSE(trial.verdict.confirmed);
 }
+
+TEST_CASE("while nothing fails, and not-reproduced is believed, the list goes on being run") {
+  // A warm server, and a few tests that take nearly all of the list's time: a probe without them costs next
+  // to nothing.
+  Problem problem = make_problem(700, 0.02, 0.02);
+  for (std::size_t i = 0; i < problem.candidates.size(); i += 100) problem.candidates[i].seconds = 40;
+  EngineOptions options;
+  options.seed = 2;
+  Engine engine(problem, options);
+  Observation stored;  // it failed in the runs before
+  for (TestIndex i = 0; i < problem.candidates.size(); ++i) stored.ran.push_back(i);
+  stored.outcome = Outcome::fail;
+  stored.source = Source::history;
+  for (int i = 0; i < 3; ++i) engine.observe(stored);
+  double believed_seconds = 0, list_seconds = 0;
+  for (int i = 0; i < 3000 && !engine.done(); ++i) {
+    const bool believed = engine.leading(1).front().kind == Kind::not_reproduced &&
+                          engine.leading(1).front().probability >= 0.5;
+    const std::optional<Probe> probe = engine.next_probe();
+    REQUIRE(probe);
+    Observation observation;
+    observation.ran = probe->subset;
+    observation.outcome = Outcome::pass;
+    observation.probe_id = probe->id;
+    observation.seconds = seconds_of(problem, probe->subset);
+    engine.observe(observation);
+    if (!believed) continue;
+    believed_seconds += observation.seconds;
+    if (probe->subset.size() == problem.candidates.size()) list_seconds += observation.seconds;
+  }
+  REQUIRE(believed_seconds > 0);
+  INFO("believed for " << believed_seconds << " s, in the list " << list_seconds << " s");
+  CHECK(list_seconds > 0.2 * believed_seconds);
+}
