@@ -206,7 +206,7 @@ std::string victims_to_json(const std::vector<CampaignVictim>& victims) {
                     {"list_seconds", victim.list_seconds},
                     {"position", victim.position}});
   }
-  return list.dump();
+  return list.dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
 std::vector<CampaignVictim> victims_from_json(const std::string& text) {
@@ -327,6 +327,7 @@ class Campaign {
   int resume(std::size_t i, std::optional<double> seconds, const CampaignTurn& turn, bool first) {
     const auto session = outcomes_[i].session;
     Arguments words = {std::to_string(session), "--session", store_.path(), "-C", options_.common.directory};
+    if (options_.common.repo) words.insert(words.end(), {"--repo", *options_.common.repo});
     if (options_.common.quiet) words.emplace_back("-q");
     if (options_.common.verbose) words.emplace_back("-v");
     words.insert(words.end(), words_.begin(), words_.end());
