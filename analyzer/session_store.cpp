@@ -89,7 +89,7 @@ bool holder_is_dead(int lock_file) {
 }
 
 std::string advice(const std::string& path, const SQLite::Exception& error) {
-  const std::string start = "the session file " + path + ": " + error.what();
+  std::string start = "the session file " + path + ": " + error.what();
   switch (error.getErrorCode()) {
     case 8:   // SQLITE_READONLY
     case 14:  // SQLITE_CANTOPEN

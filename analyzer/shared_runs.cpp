@@ -32,6 +32,7 @@ std::vector<std::string> SharedRuns::behind(const std::string& id) const {
   std::sort(later.begin(), later.end());
   if (later.size() > most_behind) later.resize(most_behind);
   std::vector<std::string> ids;
+  ids.reserve(later.size());
   for (auto& one : later) ids.push_back(std::move(one.second));
   return ids;
 }

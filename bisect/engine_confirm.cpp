@@ -110,6 +110,7 @@ std::vector<TestIndex> Engine::State::list_without_common() const {
   const std::size_t most = std::max<std::size_t>(1, list.size() / 4);
   suspects.resize(std::min((suspects.size() + 1) / 2, most));
   std::vector<TestIndex> left_out;
+  left_out.reserve(suspects.size());
   for (const auto& [drawn, test] : suspects) left_out.push_back(test);
   // Of those that are no suspects only what saves more time than rate: a leak's rate falls with the number.
   double left_seconds = probe_seconds(problem, list);
