@@ -25,6 +25,7 @@ const Command& command_named(const std::string& name) {
       std::find_if(all.begin(), all.end(), [&](const Command& command) { return name == command.name; });
   if (found != all.end()) return *found;
   std::vector<std::string> names;
+  names.reserve(all.size());
   for (const auto& command : all) names.emplace_back(command.name);
   const auto suggestion = nearest(name, names);
   throw UsageError("unknown command '" + name + "'" +

@@ -49,7 +49,8 @@ std::vector<Arm> evidence_arms(const Problem& problem, const Evidence& evidence,
     arms.push_back(make_arm(name, tests, counts.probe_runs, counts.probe_failures));
   }
   std::uint64_t other_runs[2] = {0, 0}, other_failures[2] = {0, 0};
-  for (const auto& [bits, counts] : evidence.arms()) {
+  for (const auto& [list, counts] : evidence.arms()) {
+    const SubsetBits& bits = list;  // C++20 lambdas capture no structured bindings everywhere
     runs += counts.probe_runs;
     failures += counts.probe_failures;
     const auto is_same = [&](const auto& entry) {
