@@ -1,92 +1,21 @@
 #include "analyzer/session_store.h"
 
 #include <SQLiteCpp/SQLiteCpp.h>
-#include <fcntl.h>
+#include <SQLiteCpp/VariadicBind.h>
 #include <fmt/format.h>
-#include <sys/file.h>
-#include <unistd.h>
 
-#include <array>
-#include <cerrno>
 #include <chrono>
-#include <csignal>
-#include <cstdio>
-#include <cstring>
 #include <filesystem>
 #include <map>
 #include <nlohmann/json.hpp>
-#include <thread>
 
 #include "analyzer/index_list.h"
+#include "analyzer/session_locks.h"
+#include "analyzer/session_schema.h"
 
 namespace flakebisect::analyzer {
 
 namespace {
-
-constexpr int schema_version = 3;
-
-/// Told apart from other programs' SQLite files by this application id ("FBis").
-constexpr int application_id = 0x46426973;
-
-/// Step k brings a file of schema version k to version k + 1. Steps are only ever added.
-constexpr std::array<const char*, schema_version> migrations = {R"sql(
-  CREATE TABLE session (
-    id INTEGER PRIMARY KEY AUTOINCREMENT,
-    created REAL NOT NULL, updated REAL NOT NULL, state TEXT NOT NULL,
-    directory TEXT NOT NULL, run_id TEXT NOT NULL, worker TEXT NOT NULL, victim TEXT NOT NULL,
-    options TEXT NOT NULL, problem TEXT NOT NULL, context TEXT NOT NULL, report TEXT NOT NULL DEFAULT '');
-  CREATE TABLE observation (
-    session INTEGER NOT NULL REFERENCES session(id) ON DELETE CASCADE,
-    sequence INTEGER NOT NULL,
-    source INTEGER NOT NULL, purpose INTEGER NOT NULL, outcome INTEGER NOT NULL,
-    weight REAL NOT NULL, asked TEXT NOT NULL, ran TEXT NOT NULL,
-    seconds REAL NOT NULL, startup_seconds REAL NOT NULL, victim_seconds REAL NOT NULL,
-    process INTEGER NOT NULL, signature TEXT NOT NULL, void_reason TEXT NOT NULL,
-    made_at REAL NOT NULL, runner TEXT NOT NULL,
-    PRIMARY KEY (session, sequence)) WITHOUT ROWID;
-  CREATE TABLE failure (
-    session INTEGER NOT NULL REFERENCES session(id) ON DELETE CASCADE,
-    signature TEXT NOT NULL, traceback TEXT NOT NULL,
-    PRIMARY KEY (session, signature)) WITHOUT ROWID;
-)sql",
-                                                                R"sql(
-  ALTER TABLE session ADD COLUMN one_at_a_time INTEGER NOT NULL DEFAULT 0;
-  ALTER TABLE observation ADD COLUMN beside INTEGER NOT NULL DEFAULT 0;
-  ALTER TABLE observation ADD COLUMN version TEXT NOT NULL DEFAULT '';
-)sql",
-                                                                R"sql(
-  CREATE TABLE campaign (
-    id INTEGER PRIMARY KEY AUTOINCREMENT, created REAL NOT NULL, directory TEXT NOT NULL,
-    options TEXT NOT NULL, victims TEXT NOT NULL, all_tried INTEGER NOT NULL DEFAULT 0);
-  CREATE TABLE shared_run (
-    campaign INTEGER NOT NULL REFERENCES campaign(id) ON DELETE CASCADE,
-    sequence INTEGER NOT NULL,
-    victim TEXT NOT NULL, ran TEXT NOT NULL, outcome INTEGER NOT NULL, traceback TEXT NOT NULL,
-    beside INTEGER NOT NULL,
-    PRIMARY KEY (campaign, sequence)) WITHOUT ROWID;
-  ALTER TABLE session ADD COLUMN campaign INTEGER REFERENCES campaign(id) ON DELETE SET NULL;
-  ALTER TABLE session ADD COLUMN campaign_victim INTEGER NOT NULL DEFAULT 0;
-  ALTER TABLE observation ADD COLUMN lost INTEGER NOT NULL DEFAULT 0;
-)sql"};
-
-/// Tries to get a lock: ten seconds' worth.
-constexpr int most_attempts = 500;
-
-std::string host_name() {
-  std::array<char, 256> host{};
-  gethostname(host.data(), host.size() - 1);
-  return host.data();
-}
-
-/// The lock file names a process of this host that is no more.
-bool holder_is_dead(int lock_file) {
-  std::array<char, 300> text{};
-  if (pread(lock_file, text.data(), text.size() - 1, 0) <= 0) return false;
-  long pid = 0;
-  std::array<char, 256> host{};
-  if (std::sscanf(text.data(), "pid %ld on %255s", &pid, host.data()) != 2 || pid <= 0) return false;
-  return host_name() == host.data() && kill(static_cast<pid_t>(pid), 0) != 0 && errno == ESRCH;
-}
 
 std::string advice(const std::string& path, const SQLite::Exception& error) {
   std::string start = "the session file " + path + ": " + error.what();
@@ -157,7 +86,7 @@ double now_seconds() {
 struct SessionStore::State {
   std::string path;
   SQLite::Database database;
-  std::map<std::string, int> locks;                    ///< lock files that are held, and their descriptors
+  SessionLocks locks;
   std::map<std::int64_t, std::int64_t> last_sequence;  ///< of each session, as committed
 
   explicit State(const std::string& file)
@@ -170,10 +99,6 @@ struct SessionStore::State {
     return path + ".campaign-" + std::to_string(id) + ".lock";
   }
 
-  /// `what`: "session 3".
-  void hold(const std::string& lock, const std::string& what);
-  std::optional<std::string> holder(const std::string& lock) const;
-
   /// Runs an action on the database and turns what SQLite throws into a SessionError with advice.
   template <class Action>
   auto guard(Action action) {
@@ -182,6 +107,16 @@ struct SessionStore::State {
     } catch (const SQLite::Exception& error) {
       fail(path, error);
     }
+  }
+
+  /// One statement with its parameters.
+  template <class... Values>
+  void execute(const char* sql, const Values&... values) {
+    guard([&] {
+      SQLite::Statement statement(database, sql);
+      SQLite::bind(statement, values...);
+      statement.exec();
+    });
   }
 
   /// Within a transaction. Returns the sequence number of the last one, to be remembered once it is
@@ -258,37 +193,6 @@ struct SessionStore::State {
     row.bind(6, session);
     row.exec();
   }
-
-  /// Throws where the file is not ours; to be asked before anything in it is changed.
-  void check_owner() {
-    // In this order: another process may be about to make the file, tables and id at once.
-    const int tables = database.execAndGet("SELECT count(*) FROM sqlite_master").getInt();
-    const int application = database.execAndGet("PRAGMA application_id").getInt();
-    if (tables != 0 && application != application_id) {
-      throw UnusableSession("the session file " + path +
-                            " is the SQLite file of another program; name another with --session FILE");
-    }
-  }
-
-  void migrate() {
-    // Steps are only ever added: where none is missing, nothing has to be written.
-    if (database.execAndGet("PRAGMA user_version").getInt() == schema_version) return;
-    SQLite::Transaction transaction(database, SQLite::TransactionBehavior::IMMEDIATE);
-    const int found = database.execAndGet("PRAGMA user_version").getInt();
-    if (found > schema_version) {
-      throw UnusableSession("the session file " + path +
-                            " was written by a newer flakebisect (its schema is " + std::to_string(found) +
-                            ", this program knows up to " + std::to_string(schema_version) +
-                            "); use that version, or name another file with --session FILE");
-    }
-    for (int step = found; step < schema_version; ++step)
-      database.exec(migrations[static_cast<std::size_t>(step)]);
-    if (found != schema_version) {
-      database.exec("PRAGMA application_id = " + std::to_string(application_id));
-      database.exec("PRAGMA user_version = " + std::to_string(schema_version));
-    }
-    transaction.commit();
-  }
 };
 
 SessionStore::SessionStore(const std::string& path, Access access) {
@@ -301,29 +205,24 @@ SessionStore::SessionStore(const std::string& path, Access access) {
   }
   try {
     state_ = std::make_unique<State>(path);
-    state_->check_owner();
+    check_owner(state_->database, path);
     state_->database.exec("PRAGMA journal_mode = WAL");
     state_->database.exec("PRAGMA synchronous = FULL");
     state_->database.exec("PRAGMA foreign_keys = ON");
-    state_->migrate();
+    migrate(state_->database, path);
   } catch (const SQLite::Exception& failure) {
     const int code = failure.getErrorCode();
     if (access == Access::write || (code != 8 && code != 14)) fail(path, failure);  // READONLY, CANTOPEN
     try {
       state_ = std::make_unique<State>(path, SQLite::OPEN_READONLY);
-      state_->migrate();
+      migrate(state_->database, path);
     } catch (const SQLite::Exception& again) {
       fail(path, again);
     }
   }
 }
 
-SessionStore::~SessionStore() {
-  for (const auto& [lock, descriptor] : state_->locks) {
-    unlink(lock.c_str());
-    close(descriptor);
-  }
-}
+SessionStore::~SessionStore() = default;
 
 const std::string& SessionStore::path() const {
   return state_->path;
@@ -362,67 +261,15 @@ std::int64_t SessionStore::create(const SessionInfo& info, const std::vector<Sto
 }
 
 void SessionStore::hold(std::int64_t id) {
-  state_->hold(state_->lock_path(id), "session " + std::to_string(id));
+  state_->locks.hold(state_->lock_path(id), "session " + std::to_string(id));
 }
 
 std::optional<std::string> SessionStore::holder(std::int64_t id) {
-  return state_->holder(state_->lock_path(id));
+  return state_->locks.holder(state_->lock_path(id));
 }
 
 void SessionStore::hold_campaign(std::int64_t id) {
-  state_->hold(state_->campaign_lock_path(id), "campaign " + std::to_string(id));
-}
-
-void SessionStore::State::hold(const std::string& lock, const std::string& what) {
-  if (locks.count(lock) != 0) return;
-  for (int attempt = 0; attempt < most_attempts; ++attempt) {
-    const int descriptor = open(lock.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
-    if (descriptor < 0) {
-      throw SessionError("cannot make the lock file " + lock + ": " + std::strerror(errno) +
-                         "; name a session file in a folder that can be written with --session FILE");
-    }
-    if (flock(descriptor, LOCK_EX | LOCK_NB) != 0) {
-      const bool dead = holder_is_dead(descriptor);
-      close(descriptor);
-      if (dead && attempt + 1 < most_attempts) {
-        // A child that was just forked when its parent was killed has a copy of the descriptor until it has
-        // closed it.
-        std::this_thread::sleep_for(std::chrono::milliseconds(20));
-        continue;
-      }
-      throw UnusableSession(what + " is being worked on by " + holder(lock).value_or("another process") +
-                            "; wait for it, or end it and go on with 'flakebisect resume'");
-    }
-    // The former holder removes its file when it ends: a lock on a removed file protects nothing.
-    std::error_code error;
-    const auto same = std::filesystem::equivalent("/proc/self/fd/" + std::to_string(descriptor), lock, error);
-    if (error || !same) {
-      close(descriptor);
-      continue;
-    }
-    const std::string text = "pid " + std::to_string(getpid()) + " on " + host_name() + "\n";
-    if (ftruncate(descriptor, 0) != 0 || write(descriptor, text.data(), text.size()) < 0) {
-      close(descriptor);
-      throw SessionError("cannot write the lock file " + lock + ": " + std::strerror(errno));
-    }
-    locks[lock] = descriptor;
-    return;
-  }
-  throw SessionError("cannot get hold of the lock file " + lock + "; try again");
-}
-
-std::optional<std::string> SessionStore::State::holder(const std::string& lock) const {
-  const int descriptor = open(lock.c_str(), O_RDONLY | O_CLOEXEC);
-  if (descriptor < 0) return std::nullopt;
-  std::optional<std::string> result;
-  const bool own = locks.count(lock) != 0;
-  if (own || (flock(descriptor, LOCK_SH | LOCK_NB) != 0 && !holder_is_dead(descriptor))) {
-    std::array<char, 300> text{};
-    const ssize_t length = read(descriptor, text.data(), text.size() - 1);
-    result = length > 1 ? std::string(text.data(), static_cast<std::size_t>(length) - 1) : "another process";
-  }
-  close(descriptor);
-  return result;
+  state_->locks.hold(state_->campaign_lock_path(id), "campaign " + std::to_string(id));
 }
 
 std::vector<SessionInfo> SessionStore::list() {
@@ -518,12 +365,7 @@ std::vector<KnownRun> SessionStore::shared_runs(std::int64_t campaign) {
 }
 
 void SessionStore::set_all_tried(std::int64_t campaign, bool all_tried) {
-  state_->guard([&] {
-    SQLite::Statement update(state_->database, "UPDATE campaign SET all_tried = ? WHERE id = ?");
-    update.bind(1, all_tried ? 1 : 0);
-    update.bind(2, campaign);
-    update.exec();
-  });
+  state_->execute("UPDATE campaign SET all_tried = ? WHERE id = ?", all_tried ? 1 : 0, campaign);
 }
 
 void SessionStore::add(std::int64_t id, const StoredObservation& observation,
@@ -603,49 +445,27 @@ std::vector<StoredFailure> SessionStore::failures(std::int64_t id) {
 }
 
 void SessionStore::finish(std::int64_t id, const std::string& state, const std::string& report) {
-  state_->guard([&] {
-    SQLite::Statement update(state_->database,
-                             "UPDATE session SET state = ?, report = ?, updated = ? WHERE id = ?");
-    update.bind(1, state);
-    update.bind(2, report);
-    update.bind(3, now_seconds());
-    update.bind(4, id);
-    update.exec();
-  });
+  state_->execute("UPDATE session SET state = ?, report = ?, updated = ? WHERE id = ?", state, report,
+                  now_seconds(), id);
 }
 
 void SessionStore::set_state(std::int64_t id, const std::string& state) {
-  state_->guard([&] {
-    SQLite::Statement update(state_->database, "UPDATE session SET state = ?, updated = ? WHERE id = ?");
-    update.bind(1, state);
-    update.bind(2, now_seconds());
-    update.bind(3, id);
-    update.exec();
-  });
+  state_->execute("UPDATE session SET state = ?, updated = ? WHERE id = ?", state, now_seconds(), id);
 }
 
 void SessionStore::set_context(std::int64_t id, const std::string& context) {
-  state_->guard([&] {
-    SQLite::Statement update(state_->database, "UPDATE session SET context = ? WHERE id = ?");
-    update.bind(1, context);
-    update.bind(2, id);
-    update.exec();
-  });
+  state_->execute("UPDATE session SET context = ? WHERE id = ?", context, id);
 }
 
 void SessionStore::set_one_at_a_time(std::int64_t id) {
-  state_->guard([&] {
-    SQLite::Statement update(state_->database, "UPDATE session SET one_at_a_time = 1 WHERE id = ?");
-    update.bind(1, id);
-    update.exec();
-  });
+  state_->execute("UPDATE session SET one_at_a_time = 1 WHERE id = ?", id);
 }
 
 void SessionStore::remove(std::int64_t id) {
   const auto info = find(id);
   if (!info) throw SessionError("there is no session " + std::to_string(id) + " in " + state_->path);
   hold(id);
-  const bool campaign_runs = state_->holder(state_->campaign_lock_path(info->campaign)).has_value();
+  const bool campaign_runs = state_->locks.holder(state_->campaign_lock_path(info->campaign)).has_value();
   state_->guard([&] {
     SQLite::Transaction transaction(state_->database, SQLite::TransactionBehavior::IMMEDIATE);
     SQLite::Statement erase(state_->database, "DELETE FROM session WHERE id = ?");
