@@ -221,29 +221,38 @@ std::optional<T> from_nullable(const json& object, const char* name) {
 std::string bisect_options_to_json(const BisectOptions& options) {
   std::optional<std::string> repo;
   if (options.common.repo) repo = std::filesystem::absolute(*options.common.repo).lexically_normal().string();
-  return json{{"repo", nullable(repo)},
-              {"run_id", nullable(options.run_id)},
-              {"worker", nullable(options.worker)},
-              {"test", nullable(options.test)},
-              {"load_list", nullable(options.load_list)},
-              {"command", nullable(options.command)},
-              {"server", nullable(options.server)},
-              {"no_server", options.no_server},
-              {"confidence", options.confidence},
-              {"budget_seconds", nullable(options.budget_seconds)},
-              {"max_probes", options.max_probes},
-              {"jobs", options.jobs},
-              {"jobs_given", options.jobs_given},
-              {"launcher", nullable(options.launcher)},
-              {"launcher_directory", nullable(options.launcher_directory)},
-              {"test_timeout_seconds", nullable(options.test_timeout_seconds)},
-              {"match", nullable(options.match)},
-              {"suspects", options.suspects},
-              {"no_history", options.no_history},
-              {"find_all", options.find_all},
-              {"find_cleaners", options.find_cleaners},
-              {"seed", options.seed}}
-      .dump();
+  const json all{{"repo", nullable(repo)},
+                 {"run_id", nullable(options.run_id)},
+                 {"worker", nullable(options.worker)},
+                 {"test", nullable(options.test)},
+                 {"load_list", nullable(options.load_list)},
+                 {"command", nullable(options.command)},
+                 {"server", nullable(options.server)},
+                 {"no_server", options.no_server},
+                 {"confidence", options.confidence},
+                 {"budget_seconds", nullable(options.budget_seconds)},
+                 {"max_probes", options.max_probes},
+                 {"jobs", options.jobs},
+                 {"jobs_given", options.jobs_given},
+                 {"launcher", nullable(options.launcher)},
+                 {"launcher_directory", nullable(options.launcher_directory)},
+                 {"test_timeout_seconds", nullable(options.test_timeout_seconds)},
+                 {"match", nullable(options.match)},
+                 {"suspects", options.suspects},
+                 {"no_history", options.no_history},
+                 {"find_all", options.find_all},
+                 {"find_cleaners", options.find_cleaners},
+                 {"seed", options.seed}};
+  for (const auto& [name, value] : all.items()) {
+    try {
+      value.dump();
+    } catch (const json::type_error&) {
+      throw UsageError(
+          "an option is no UTF-8 text, as which sessions and reports keep it: what was given for its " +
+          name + "; write it in UTF-8");
+    }
+  }
+  return all.dump();
 }
 
 BisectOptions bisect_options_from_json(const std::string& text) {
@@ -271,6 +280,18 @@ BisectOptions bisect_options_from_json(const std::string& text) {
   options.find_all = object.at("find_all").get<bool>();
   options.find_cleaners = object.at("find_cleaners").get<bool>();
   options.seed = object.at("seed").get<std::uint64_t>();
+  return options;
+}
+
+BisectOptions options_to_go_on(const std::string& stored, const CommonOptions& common,
+                               const std::string& directory) {
+  auto options = bisect_options_from_json(stored);
+  const auto repo = common.repo ? common.repo : options.common.repo;
+  options.common = common;
+  options.common.repo = repo;
+  options.common.directory = directory;
+  options.budget_seconds.reset();
+  options.max_probes = 0;
   return options;
 }
 

@@ -62,8 +62,13 @@ std::vector<ReportRequest> read_report_requests(const boost::program_options::va
 std::string bisect_help();
 
 /// The options that a resumed session needs, as JSON, and back. The repository's path is made absolute: a
-/// session may be resumed from another directory.
+/// session may be resumed from another directory. Throws UsageError where one of them is no UTF-8 text.
 std::string bisect_options_to_json(const BisectOptions& options);
 BisectOptions bisect_options_from_json(const std::string& text);
+
+/// Those with which a stored search goes on: `stored` as JSON, `common` of the command that resumes it (but
+/// for the directory), without the limits of its earlier life.
+BisectOptions options_to_go_on(const std::string& stored, const CommonOptions& common,
+                               const std::string& directory);
 
 }  // namespace flakebisect::analyzer

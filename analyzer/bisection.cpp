@@ -56,7 +56,7 @@ int conclude(Bisection& bisection, SearchEnd& end, std::optional<std::int64_t> o
   append_job_summary(end.report, html_file);
   write_reports(end.report, options.reports, options.common, options.stdout_taken);
   if (not_kept) throw *not_kept;
-  if (end.status != exit_ok && end.loop.end == LoopEnd::finished)
+  if (end.report.verdict.exhausted)
     std::fprintf(stderr, "there is nothing more to try: begin a new search once something has changed\n");
   else if (end.status != exit_ok)
     std::fprintf(stderr, "to go on: %s\n",

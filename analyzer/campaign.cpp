@@ -236,16 +236,13 @@ class Campaign {
   explicit Campaign(const CampaignResumption& resumption)
       : store_(resumption.file), id_(resumption.campaign), words_(resumption.words), resumed_(true) {
     const auto info = store_.find_campaign(id_);
-    if (!info) throw MissingSession(fmt::format("there is no campaign {} in {}", id_, store_.path()));
+    if (!info)
+      throw MissingSession(fmt::format(
+          "there is no campaign {} in {}; 'flakebisect sessions show ID' names the campaign of a session",
+          id_, store_.path()));
     store_.hold_campaign(id_);
-    options_ = bisect_options_from_json(info->options);
-    const auto repo = options_.common.repo;
-    options_.common = resumption.common;
-    if (!options_.common.repo) options_.common.repo = repo;
-    options_.common.directory = info->directory;
+    options_ = options_to_go_on(info->options, resumption.common, info->directory);
     options_.session = resumption.file;
-    options_.budget_seconds.reset();
-    options_.max_probes = 0;
     resumption.limits(options_);
     check_directory(options_.common.directory);
     expect(victims_from_json(info->victims));
@@ -320,7 +317,7 @@ class Campaign {
     options.budget_seconds = seconds;
     options.reports = reports_of(i);
     options.stdout_taken = stdout_taken();
-    return bisect_in_campaign(std::move(options), turn);
+    return bisect_victim(std::move(options), turn);
   }
 
   /// A turn of one whose search goes on. `first`: in this life.

@@ -35,15 +35,16 @@ std::vector<CampaignVictim> campaign_victims(const repo_reader::Repository& repo
 /// "report.json" -> "report-3.json".
 std::string numbered_file(const std::string& file, std::size_t number);
 
-/// A victim's turn: its probes bring results of the later ones, and its session is the campaign's.
+/// A victim's turn in a campaign: its probes bring results of the later ones, and its session is the
+/// campaign's.
 struct CampaignTurn {
   std::int64_t campaign = 0;  ///< 0: a bisection of its own
   std::uint64_t number = 0;   ///< of the victim, from 1
   std::shared_ptr<SharedRuns> shared;
 };
 
-/// `flakebisect bisect` for one victim of a campaign.
-int bisect_in_campaign(BisectOptions options, const CampaignTurn& turn);
+/// `flakebisect bisect` for one victim, of a campaign or by itself.
+int bisect_victim(BisectOptions options, const CampaignTurn& turn);
 
 /// `flakebisect resume` for one. `stdout_taken`: the summary goes to standard output, and nothing else may.
 /// `compare`: what has changed since the session was last worked on needs --force. (What the tests of a

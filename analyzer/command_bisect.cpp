@@ -174,7 +174,7 @@ int command_bisect(const Arguments& args) {
   catch_stop_signals();
   check_directory(options.common.directory);
   if (options.all_failures || options.flaky) return run_campaign(options);
-  return bisect_in_campaign(std::move(options), {});
+  return bisect_victim(std::move(options), {});
 }
 
 int command_resume(const Arguments& args) {
@@ -185,7 +185,7 @@ int resume_in_campaign(const Arguments& args, const CampaignTurn& turn, bool std
   return resume_session(args, compare, stdout_taken, turn);
 }
 
-int bisect_in_campaign(BisectOptions asked, const CampaignTurn& turn) {
+int bisect_victim(BisectOptions asked, const CampaignTurn& turn) {
   Bisection bisection;
   bisection.options = std::move(asked);
   const auto& stop = catch_stop_signals();
@@ -344,7 +344,7 @@ int resume_session(const Arguments& args, bool compare, bool stdout_taken, const
     return exit_ok;
   }
   const auto& stop = catch_stop_signals();
-  auto common = read_common(values);
+  const auto common = read_common(values);
   // A wrong command line is told before a session is looked for.
   BisectOptions unused;
   read_limits_and_reports(values, unused);
@@ -384,16 +384,10 @@ int resume_session(const Arguments& args, bool compare, bool stdout_taken, const
   store.hold(id_of_session);
 
   auto& options = bisection.options;
-  options = bisect_options_from_json(info->options);
+  options = options_to_go_on(info->options, common, info->directory);
   options.stdout_taken = stdout_taken;
-  if (!common.repo) common.repo = options.common.repo;
-  common.directory = info->directory;
-  options.common = common;
-  // The limits of the session's earlier life are over.
-  options.budget_seconds.reset();
-  options.max_probes = 0;
   read_limits_and_reports(values, options);
-  check_directory(common.directory);
+  check_directory(options.common.directory);
   const auto family = info->run_id.empty() ? ConfigFamily::testr : open_repository(options.common).family();
   auto plan = plan_runners(options, family, stop);
   const auto discovered = discover(plan, stop, options);
@@ -401,7 +395,7 @@ int resume_session(const Arguments& args, bool compare, bool stdout_taken, const
     if (plan.command) plan.command->unexpected_success_fails = true;
     if (plan.server) plan.server->unexpected_success_fails = true;
   }
-  bisection.environment = read_environment(common.directory);
+  bisection.environment = read_environment(options.common.directory);
   const auto context = make_context(bisection.environment, plan, discovered);
   const auto changed =
       compare ? differences(json::parse(info->context), context) : std::vector<std::string>();

@@ -33,6 +33,7 @@ struct ReportVerdict {
   std::vector<std::string> cleaners;                        ///< tests that undo the pollution
   std::vector<std::string> remarks;  ///< sentences: amplified by others, varies by process, ...
   std::string abstains;              ///< why there is no verdict, one sentence; empty where there is one
+  bool exhausted = false;  ///< without a verdict the search ended by itself: more time would buy nothing
 };
 
 /// Runs and failures of one list of tests before the victim.

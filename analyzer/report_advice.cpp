@@ -67,10 +67,16 @@ std::vector<std::string> advice_for_kind(const Report& report) {
       return {
           "Compare this environment with the one that failed: revision, machine load, parallel workers, "
           "versions.",
-          "Give it more time with --budget, or name a run in which it failed more recently with --run-id."};
+          std::string(report.verdict.exhausted ? "Name" : "Give it more time with --budget, or name") +
+              " a run in which it failed more recently with --run-id."};
     case Kind::inconclusive:
       break;
   }
+  if (report.verdict.exhausted)
+    return {
+        "Change what is said above to stand in the way, then begin a new search: this one has nothing more "
+        "to "
+        "try."};
   if (report.session.empty()) return {"Give it more time with --budget."};
   return {"Go on where it stopped: " + command_to_resume(report.session)};
 }

@@ -78,6 +78,7 @@ ordered_json verdict_to_json(const ReportVerdict& verdict) {
   if (!verdict.further_polluters.empty()) out["further_polluters"] = verdict.further_polluters;
   if (!verdict.cleaners.empty()) out["cleaners"] = verdict.cleaners;
   if (!verdict.abstains.empty()) out["abstains"] = verdict.abstains;
+  if (verdict.exhausted) out["exhausted"] = true;
   return out;
 }
 
@@ -209,6 +210,7 @@ ReportVerdict read_verdict(const Reader& reader) {
   reader.read("cleaners", verdict.cleaners);
   reader.read("remarks", verdict.remarks);
   reader.read("abstains", verdict.abstains);
+  reader.read("exhausted", verdict.exhausted);
   return verdict;
 }
 

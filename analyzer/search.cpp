@@ -467,6 +467,7 @@ SearchEnd run_search(Bisection& bisection, const std::optional<Turn>& turn) {
     report.reproduce.command = bisection.runners.front()->reproduction_command(tests);
   }
   ended.status = exit_status_of(loop, verdict, stop.number);
+  report.verdict.exhausted = loop.end == LoopEnd::finished && ended.status != exit_ok;
   return ended;
 }
 

@@ -116,7 +116,7 @@ class CampaignResumeTest(SmallProject):
         self.assertEqual(self.observations(first), before)
 
     def test_victims_that_had_no_turn(self):
-        # The first search uses the time up; two seconds are too short for the other ones.
+        # The shares of the first two are too short to try anything in.
         ran = self.run_program(*CAMPAIGN, "--budget", "4s", "--confidence", "0.9999999999", "--json", "all.json")
         self.assertEqual(ran.returncode, 3, ran.stderr)
         self.assertIn("before its turn", ran.stdout)

@@ -348,6 +348,23 @@ class BudgetTest(ErrorCase):
         self.assertEqual(ran.returncode, 4, ran.stderr)
         self.assertEqual(json.loads((self.folder / "report.json").read_text())["verdict"]["kind"], "not-reproduced")
 
+    def test_search_that_has_nothing_more_to_try(self):
+        # The victim fails alone, but never behind the others: what makes it do so is not the recorded failure.
+        runner = self.folder / "runner"
+        runner.write_text(runner.read_text().replace("bad = test == VICTIM and mode[0]", "bad = test == VICTIM and not ran and mode[0]")
+                          .replace("(POLLUTER in ran or", "(True or"))
+        ran = self.run_program("--run-id", "7", "--json", "report.json", "--text", "report.txt")
+        self.assertEqual(ran.returncode, 3, ran.stderr)
+        self.assertTrue(json.loads((self.folder / "report.json").read_text())["verdict"]["exhausted"])
+        self.assertIn("nothing more to try", ran.stderr.splitlines()[-1])
+        text = " ".join((self.folder / "report.txt").read_text().split())
+        self.assertIn("alone it failed in", text)
+        self.assertIn("then begin a new search", text)
+        self.assertNotIn("flakebisect resume", text + ran.stderr)
+
+    def test_options_that_are_no_text(self):
+        self.fails(2, ["--run-id", "7", "--suspect", b"\xe9"], "UTF-8", "suspects")
+
 
 class ResumeTest(ErrorCase):
     UNDECIDED = ["--run-id", "7", "--confidence", "0.999999", "--max-probes", "2"]
