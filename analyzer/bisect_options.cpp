@@ -1,5 +1,7 @@
 #include "analyzer/bisect_options.h"
 
+#include <fmt/format.h>
+
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <sstream>
@@ -147,7 +149,8 @@ BisectOptions parse_bisect_options(const std::vector<std::string>& args, bool& h
       throw UsageError("--flaky looks at all stored runs: leave --run-id and --worker out");
     for (const auto& format : known_report_formats()) {
       if (format != "json" && optional_value<std::string>(values, format.c_str()) == "-")
-        throw UsageError(campaign + " writes a report for each victim: give --" + format + " a file's name");
+        throw UsageError(
+            fmt::format("{} writes a report for each victim: give --{} a file's name", campaign, format));
     }
   }
   options.load_list = optional_value<std::string>(values, "load-list");
