@@ -358,6 +358,8 @@ std::optional<Probe> Engine::next_probe() {
       if (state.waiting) return std::nullopt;
       return state.issue(*list, Purpose::search, std::nullopt);
     }
+  if (state.alone_contradicts_self(top))
+    return state.issue(state.one_of_several(), Purpose::search, std::nullopt);
   const bool likely_a_leak = top.kind == Kind::cumulative && top.probability >= duel_from;
   if ((likely_a_leak && !state.outweighs_other_kinds(top)) || state.weights().crowd > several_beyond_doubt)
     return state.issue(state.leak_or_several(), Purpose::search, std::nullopt);

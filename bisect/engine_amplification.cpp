@@ -17,6 +17,8 @@ namespace {
 // Cells of the model: the list matters; it matters little (twice; see the prior of `amplified`).
 constexpr std::size_t rival = 0, first_own = 1, end_own = 3;
 constexpr double matters_little = 0.1;
+// Runs by which one of the compared lists may be ahead of its share.
+constexpr double most_runs_ahead = 4;
 
 }  // namespace
 
@@ -170,11 +172,14 @@ std::vector<TestIndex> Engine::State::comparison_of_lists() const {
   const ComparedArms arms = compared_arms(evidence, to_bits(full_list(), problem.candidates.size()));
   const auto alone = static_cast<double>(arms.alone.probe_runs + running({}));
   const auto most = static_cast<double>(arms.most.probe_runs + running(list));
-  // Drawn, not by turns: a failure that comes and goes with a period would fall in step with the lists. Which
-  // of them is behind is the likelier one (a biased coin; Efron 1971).
+  // Drawn, not by turns, and not the likelier the more it is behind: a failure that comes and goes with a
+  // period would fall in step with the lists. Only one that is far behind is run for certain (the big stick
+  // design; Soares & Wu 1983).
   const double share = costlier / (1 + costlier);
+  const double ahead = alone - share * (alone + most);
+  if (ahead > most_runs_ahead) return list;
   stats::Rng rng(options.seed, next_id);
-  if (rng.bernoulli(alone < costlier * most ? 1 - (1 - share) / 2 : share / 2)) return {};
+  if (ahead < -most_runs_ahead || rng.bernoulli(share)) return {};
   return list;
 }
 

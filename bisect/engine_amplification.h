@@ -28,9 +28,10 @@ inline constexpr double compared_share = 0.95;
 
 /// The other way round: the victim that fails alone more often than not, but hardly behind the list, fails
 /// there for a reason of its own (it is the first test of its process; it lacks what another test sets up),
-/// and the recorded failure is another. How much likelier the outcomes must be without that, and with it.
+/// and the recorded failure is another. How much likelier the outcomes must be without that, and with it:
+/// then the search ends without a verdict, which a run of bad luck should not do.
 inline constexpr double protection_excluded = 10;
-inline constexpr double protection_shown = 30;
+inline constexpr double protection_shown = 300;
 /// So many runs alone must lie among those of the list.
 inline constexpr std::uint64_t runs_among_the_list = 3;
 /// Runs of the list that are expected to tell; at a rate of one half eight, at one two.

@@ -7,6 +7,7 @@
 #include "bisect/engine_fit.h"
 #include "bisect/engine_processes.h"
 #include "bisect/engine_state.h"
+#include "stats/beta.h"
 #include "stats/fisher.h"
 #include "stats/log_math.h"
 #include "stats/rng.h"
@@ -129,18 +130,41 @@ std::vector<TestIndex> Engine::State::list_without_common() const {
   return list;
 }
 
+bool Engine::State::alone_contradicts_self(const Answer& answer) {
+  if (answer.kind != Kind::self || answer.probability < settle_from) return false;
+  const Weights& w = weights();
+  const double predicted =
+      (w.self * w.self_rate + (w.amplified.weight * w.amplified.out).sum()) / w.self_total();
+  const ArmCounts alone = compared_arms(evidence, to_bits(full_list(), problem.candidates.size())).alone;
+  return stats::probability_above(static_cast<double>(alone.probe_failures),
+                                  static_cast<double>(alone.probe_runs), predicted) < contradicted_by_alone;
+}
+
+std::vector<TestIndex> Engine::State::shortest_failing_list() const {
+  std::vector<TestIndex> list = full_list();
+  for (const ProbeRun& run : evidence.runs())
+    if (run.failed && size_of(*run.list) < list.size() && size_of(*run.list) > 0) list = to_tests(*run.list);
+  return list;
+}
+
+std::vector<TestIndex> Engine::State::one_of_several() const {
+  stats::Rng rng(options.seed, next_id);
+  if (rng.bernoulli(0.5)) return {};
+  std::vector<TestIndex> list = shortest_failing_list();
+  if (list.size() > 1)
+    list.erase(std::remove_if(list.begin(), list.end(), [&](TestIndex) { return !rng.bernoulli(0.5); }),
+               list.end());
+  return list;
+}
+
 std::vector<TestIndex> Engine::State::leak_or_several() const {
   constexpr double all = 0.2, quarter = 0.5;  // below these a uniform draw runs the whole list, a quarter
   constexpr double share_of_quarter = 0.25, share_of_half = 0.5;
   stats::Rng rng(options.seed, next_id);
   const double drawn = rng.uniform();
-  std::vector<TestIndex> list = full_list();
-  if (drawn < all) return list;
-  if (drawn >= quarter)
-    // A pass may be chance, a failure is none: only failures shorten the list.
-    for (const ProbeRun& run : evidence.runs())
-      if (run.failed && size_of(*run.list) < list.size() && size_of(*run.list) > 0)
-        list = to_tests(*run.list);
+  if (drawn < all) return full_list();
+  // A pass may be chance, a failure is none: only failures shorten the list.
+  std::vector<TestIndex> list = drawn < quarter ? full_list() : shortest_failing_list();
   if (list.size() == 1) return list;
   const double share = drawn < quarter ? share_of_quarter : share_of_half;
   list.erase(std::remove_if(list.begin(), list.end(), [&](TestIndex) { return !rng.bernoulli(share); }),
@@ -293,6 +317,9 @@ bool Engine::State::full_list_is_due() {
   const double many = w.gone + w.dose.weight + w.pairs.total + w.set.weight;
   const bool unseen =
       evidence.probe_failures() == 0 && evidence.history_failures() < failures_that_tell_a_rate;
+  if (!options.count_probes && evidence.probe_failures() == 0 && evidence.arm(full).probe_runs == 0 &&
+      running(full) == 0 && full_list_seconds + under_way + of_a_result <= quick_full_list_seconds)
+    return true;
   const double least = unseen ? unseen_full_list_share : least_full_list_share;
   const auto failures = static_cast<double>(evidence.arm(full).probe_failures);
   const double of_many =
@@ -325,10 +352,9 @@ std::optional<double> Engine::expected_seconds_left() const {
   // Where it fails alone: the comparison with the whole list. What takes longer than was expected is unknown.
   if (state.list_matters(top) != ListMatters::open && state.list_protects(top) != ListMatters::open)
     return seconds;
-  const double left =
-      runs_to_exclude_amplification(rate) * probe_seconds(state.problem, state.compared_list()) -
-      state.compared_seconds;
-  return left > 0 ? std::optional(seconds + left) : std::nullopt;
+  const double run = probe_seconds(state.problem, state.compared_list());
+  const double left = runs_to_exclude_amplification(rate) * run - state.compared_seconds;
+  return left >= run ? std::optional(seconds + left) : std::nullopt;
 }
 
 }  // namespace flakebisect::bisect

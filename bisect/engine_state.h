@@ -83,6 +83,9 @@ inline constexpr double full_list_share = 0.5;
 inline constexpr double full_list_failures_for_half = 2;
 /// Before the first failure at least so much: how often it fails decides what each other probe is worth.
 inline constexpr double unseen_full_list_share = 0.25;
+/// And where its first result takes no longer than this, it is asked for before anything else: no search,
+/// however short, should end without having seen what the recorded list does.
+inline constexpr double quick_full_list_seconds = 10;
 /// Weighted failures in stored runs from which on its rate counts as seen.
 inline constexpr double failures_that_tell_a_rate = 0.7;
 
@@ -99,6 +102,10 @@ inline constexpr double leak_above_several = 100;
 inline constexpr double set_above_several = 20;
 /// So many times as likely as all explanations together, several polluters are what is looked for.
 inline constexpr double several_beyond_doubt = 20;
+
+/// 'Self' is contradicted where the rate of the victim alone reaches what it predicts with no more than this
+/// probability.
+inline constexpr double contradicted_by_alone = 0.01;
 
 /// A test that takes so many times its share of a list's time is left out where the number of tests matters.
 inline constexpr double dear_test = 2;
@@ -182,6 +189,15 @@ struct Engine::State {
   /// Whether the answer is 'self' although other tests, seemingly, make it fail at least twice as often, and
   /// none of its rivals that would explain this is ruled out beyond doubt.
   bool self_does_not_fit(const Answer& answer);
+  /// Whether 'self' leads although the victim alone fails far too seldom for it: where several polluters,
+  /// each enough, are in the lists, what each of them adds looks like a rise of a rate that is there without
+  /// it.
+  bool alone_contradicts_self(const Answer& answer);
+  /// The shortest list that failed; the full one before.
+  std::vector<TestIndex> shortest_failing_list() const;
+  /// Drawn from the victim alone and a random half of that list, of which one polluter is left in the end:
+  /// what tells it from all others, those that are enough as well.
+  std::vector<TestIndex> one_of_several() const;
   /// Whether the whole list makes the victim of 'self' fail several times as often.
   ListMatters list_matters(const Answer& answer) const;
   /// The victim's runs alone since most of the list ran first.

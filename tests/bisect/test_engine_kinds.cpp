@@ -136,9 +136,11 @@ TEST_CASE("two polluters that always bite are found where tests take no time") {
   const Rate either = [](const std::set<TestIndex>& ran) {
     return ran.count(7) + ran.count(40) > 0 ? 1.0 : 0;
   };
-  for (std::uint64_t seed = 1; seed <= 10; ++seed) {
+  // What each of them adds looks like 'self' that the other raises: 4 of 100 searches ran in circles for
+  // ever.
+  for (std::uint64_t seed = 1; seed <= 60; ++seed) {
     CAPTURE(seed);
-    const Trial trial = search(problem, either, seed, 300);
+    const Trial trial = search(problem, either, seed, 200);
     REQUIRE(trial.done);
     REQUIRE(trial.verdict.kind == Kind::polluter);
     CHECK((trial.verdict.tests.front() == 7 || trial.verdict.tests.front() == 40));

@@ -160,6 +160,17 @@ TEST_CASE("nothing is called 'not reproduced' whose list was never run") {
   CHECK(says(trial.verdict, "was never run as a whole"));
 }
 
+TEST_CASE("a list that takes a moment is run before anything else") {
+  for (const double seconds_of_test : {0.01, 0.4}) {
+    CAPTURE(seconds_of_test);
+    Engine quick(make_problem(12, 0.005, seconds_of_test), EngineOptions{});
+    CHECK(quick.next_probe()->subset.size() == 12);
+    CHECK(quick.next_probe()->subset.size() < 12);  // one in flight is enough
+  }
+  Engine dear(make_problem(12, 0.005, 4), EngineOptions{});
+  CHECK(dear.next_probe()->subset.size() < 12);
+}
+
 TEST_CASE("a confirmation counts its runs in the order in which they were drawn") {
   Confirmation confirmation;
   confirmation.runs[4] = {true, 0.3, 0.5, 0.01, {}};
