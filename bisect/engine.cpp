@@ -178,12 +178,14 @@ void Engine::State::learn_void(const std::vector<TestIndex>& list) {
   std::vector<TestIndex> blamed, still_blamed;
   for (const TestIndex test : list)
     if (!ran_usably[test]) blamed.push_back(test);
-  if (blamed.empty()) blamed = list;  // each of them ran well, but never all together
+  const bool all_ran_well = blamed.empty();
+  if (all_ran_well) blamed = list;  // each of them, but never all together
   std::set_intersection(blamed.begin(), blamed.end(), void_suspects.begin(), void_suspects.end(),
                         std::back_inserter(still_blamed));
   if (still_blamed.empty()) {
     void_suspects = std::move(blamed);
     suspect_voids = 0;
+    prior_of_blame = all_ran_well ? prior_of_blame_of_good_tests : prior_of_blame_of_new_tests;
   } else {
     void_suspects = std::move(still_blamed);
   }
@@ -206,10 +208,12 @@ void Engine::State::share_out_voids() {
     suspect_voids = 0;
     return;
   }
-  // Or it was chance: as many of the other probes gave nothing.
+  // Or it was chance: as many of the other probes gave nothing. Bayes' rule; who is to blame is so each time.
   const auto others = static_cast<double>(unusable_probes - suspect_voids);
   const auto runs = static_cast<double>(evidence.probe_runs() + unusable_probes);
-  const double blame = 1 - std::pow((others + 0.5) / (runs + 10), static_cast<double>(suspect_voids));
+  const double chance =
+      (1 - prior_of_blame) * std::pow((others + 0.5) / (runs + 10), static_cast<double>(suspect_voids));
+  const double blame = prior_of_blame / (prior_of_blame + chance);
   for (const TestIndex test : void_suspects)
     problem.candidates[test].void_share = blame / static_cast<double>(void_suspects.size());
 }
@@ -245,10 +249,13 @@ void Engine::State::observe(const Observation& observation) {
     ++issued;
     if (observation.purpose != Purpose::search && !final_verdict) {
       target = best();
-      const ArmDraw draw = draw_arm(*target, observation.probe_id);
-      if (target->kind != Kind::self)
-        expect(*target, observation.probe_id, observation.purpose == Purpose::treatment,
-               draw.treatment_probability);
+      ArmDraw draw = draw_arm(*target, observation.probe_id);
+      const auto control = std::find(draw.arms.controls.begin(), draw.arms.controls.end(), asked);
+      const bool treatment = observation.purpose == Purpose::treatment;
+      draw.control.reset();
+      if (!treatment) draw.control = static_cast<std::size_t>(control - draw.arms.controls.begin());
+      if (target->kind != Kind::self && (treatment || control != draw.arms.controls.end()))
+        expect(*target, observation.probe_id, draw);
     }
   }
   if (known) in_flight.erase(pending);
@@ -324,8 +331,11 @@ std::optional<Probe> Engine::next_probe() {
     if (top.kind == Kind::cumulative && state.log_e(top) >= state.log_e_needed() &&
         state.reproduced_enough(top))
       return state.issue(state.list_without_common(), Purpose::search, std::nullopt);
-    const Arms arms = state.draw_arm(top, state.next_id).arms;
-    if (state.gives_nothing(arms.treatment) || state.gives_nothing(arms.control)) return std::nullopt;
+    const Arms arms = state.arms_of(top);
+    if (state.gives_nothing(arms.treatment) ||
+        std::any_of(arms.controls.begin(), arms.controls.end(),
+                    [&](const std::vector<TestIndex>& control) { return state.gives_nothing(control); }))
+      return std::nullopt;
     state.waiting = state.confirmation_on_its_way(top);
     return state.waiting ? std::nullopt : std::optional(state.confirm(top));
   }

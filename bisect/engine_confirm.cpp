@@ -27,7 +27,7 @@ double Engine::State::log_e(const Answer& answer) const {
       return log_e_needed();
     default: {
       const auto found = confirmations.find(answer.key());
-      return found == confirmations.end() ? 0.0 : found->second.test.highest_log_e();
+      return found == confirmations.end() ? 0.0 : found->second.highest_log_e();
     }
   }
 }
@@ -72,7 +72,7 @@ bool Engine::State::reproduced_enough(const Answer& answer) const {
   if (answer.kind == Kind::self || answer.kind == Kind::not_reproduced) return true;
   const auto found = confirmations.find(answer.key());
   if (found == confirmations.end() || !found->second.controls_suffice()) return false;
-  return evidence.arm(arms_of(answer, 0).treatment).probe_failures >= failures_of_reproduction;
+  return evidence.arm(arms_of(answer).treatment).probe_failures >= failures_of_reproduction;
 }
 
 bool Engine::State::seen_enough(const Answer& answer) const {
@@ -184,20 +184,22 @@ bool Engine::State::is_alone(const std::vector<TestIndex>& ran) const {
                       [&](TestIndex test) { return problem.candidates[test].in_failing_run; });
 }
 
-Arms Engine::State::arms_of(const Answer& answer, std::uint64_t number) const {
+Arms Engine::State::arms_of(const Answer& answer) const {
   switch (answer.kind) {
     case Kind::brittle:
-      return {{}, answer.tests};
+      return {{}, {answer.tests}};
     case Kind::cumulative:
-      return {full_list(), {}};
+      return {full_list(), {{}}};
     case Kind::polluter_set: {
-      // All but one of the set, in turn: each of them must be needed.
-      std::vector<TestIndex> control = answer.tests;
-      control.erase(control.begin() + static_cast<std::ptrdiff_t>(number % control.size()));
-      return {answer.tests, control};
+      Arms arms{answer.tests, {}};
+      for (const TestIndex member : answer.tests) {
+        std::vector<TestIndex>& control = arms.controls.emplace_back(answer.tests);
+        control.erase(std::find(control.begin(), control.end(), member));
+      }
+      return arms;
     }
     default:
-      return {answer.tests, {}};
+      return {answer.tests, {{}}};
   }
 }
 
@@ -212,36 +214,45 @@ Probe Engine::State::confirm(const Answer& answer) {
 
 Probe Engine::State::confirming_probe(const Answer& answer) {
   if (answer.kind == Kind::self) return issue({}, Purpose::treatment, answer);
-  ArmDraw draw = draw_arm(answer, next_id);
-  Probe probe = draw.treatment ? issue(std::move(draw.arms.treatment), Purpose::treatment, answer)
-                               : issue(std::move(draw.arms.control), Purpose::control, answer);
-  expect(answer, probe.id, draw.treatment, draw.treatment_probability);
+  const ArmDraw draw = draw_arm(answer, next_id);
+  Probe probe = issue(draw.list(), draw.control ? Purpose::control : Purpose::treatment, answer);
+  expect(answer, probe.id, draw);
   return probe;
 }
 
-void Engine::State::expect(const Answer& answer, std::uint64_t probe_id, bool treatment,
-                           double treatment_probability) {
-  confirmations[answer.key()].runs[probe_id] = {treatment, treatment_probability, answer.rate,
-                                                answer.control_rate, std::nullopt};
+void Engine::State::expect(const Answer& answer, std::uint64_t probe_id, const ArmDraw& draw) {
+  Confirmation& confirmation =
+      confirmations.try_emplace(answer.key(), draw.arms.controls.size()).first->second;
+  confirmation.runs[probe_id] = {draw.control, draw.treatment_probability, answer.rate, answer.control_rate,
+                                 std::nullopt};
 }
 
 void Confirmation::count() {
   while (!runs.empty() && runs.begin()->second.end) {
     const Run& run = runs.begin()->second;
-    if (run.end != RunEnd::lost)
-      test.observe(run.treatment, run.end == RunEnd::failed, run.treatment_probability, run.treatment_rate,
-                   run.control_rate);
+    for (std::size_t control = 0; control < tests.size() && run.end != RunEnd::lost; ++control)
+      if (run.control.value_or(control) == control)
+        tests[control].observe(!run.control, run.end == RunEnd::failed, run.treatment_probability,
+                               run.treatment_rate, run.control_rate);
     runs.erase(runs.begin());
   }
 }
 
+double Confirmation::highest_log_e() const {
+  double least = tests.front().highest_log_e();
+  for (const stats::RandomisedTwoArmTest& test : tests) least = std::min(least, test.highest_log_e());
+  return least;
+}
+
 bool Confirmation::controls_suffice() const {
-  if (3 * controls.usable < 2 * (controls.runs - controls.lost)) return false;
-  if (controls.lost == 0) return true;
-  // Machines are lost whatever runs there; where they seem not to be, what is left was picked.
-  return controls.usable >= least_usable_controls &&
-         stats::fisher_exact_two_sided(controls.lost, controls.runs, treatments.lost, treatments.runs) >=
-             lost_alike_level;
+  return std::all_of(controls.begin(), controls.end(), [this](const Ended& control) {
+    if (3 * control.usable < 2 * (control.runs - control.lost)) return false;
+    if (control.lost == 0) return true;
+    // Machines are lost whatever runs there; where they seem not to be, what is left was picked.
+    return control.usable >= least_usable_controls &&
+           stats::fisher_exact_two_sided(control.lost, control.runs, treatments.lost, treatments.runs) >=
+               lost_alike_level;
+  });
 }
 
 void Engine::State::end_confirmation(const Answer& answer, std::uint64_t probe_id, RunEnd end) {
@@ -249,7 +260,8 @@ void Engine::State::end_confirmation(const Answer& answer, std::uint64_t probe_i
   const auto run = confirmation.runs.find(probe_id);
   if (run == confirmation.runs.end()) return;
   run->second.end = end;
-  Confirmation::Ended& arm = run->second.treatment ? confirmation.treatments : confirmation.controls;
+  Confirmation::Ended& arm =
+      run->second.control ? confirmation.controls[*run->second.control] : confirmation.treatments;
   ++arm.runs;
   arm.usable += end == RunEnd::passed || end == RunEnd::failed ? 1 : 0;
   arm.lost += end == RunEnd::lost ? 1 : 0;
@@ -259,19 +271,32 @@ void Engine::State::end_confirmation(const Answer& answer, std::uint64_t probe_i
 ArmDraw Engine::State::draw_arm(const Answer& answer, std::uint64_t probe_id) const {
   stats::Rng rng(options.seed, probe_id);
   ArmDraw draw;
-  draw.arms = arms_of(answer, rng.next() >> 32);
-  draw.treatment_probability = treatment_probability(draw.arms);
-  draw.treatment = rng.bernoulli(draw.treatment_probability);
+  draw.arms = arms_of(answer);
+  const std::uint64_t number = rng.next() >> 32;
+  const double share = treatment_share(draw.arms);
+  draw.treatment_probability = against_one_control(share, draw.arms.controls.size());
+  if (!rng.bernoulli(share)) draw.control = number % draw.arms.controls.size();
   return draw;
 }
 
-double Engine::State::treatment_probability(const Arms& arms) const {
-  // Where the control never fails, a probe is expected to add share * rate * log(1 / share) to log e.
-  const double treatment = options.count_probes ? 1 : probe_seconds(problem, arms.treatment);
-  const double control = options.count_probes ? 1 : probe_seconds(problem, arms.control);
+double Engine::State::against_one_control(double share, std::size_t controls) {
+  return share / (share + (1 - share) / static_cast<double>(controls));
+}
+
+double Engine::State::treatment_share(const Arms& arms) const {
+  // Where no control ever fails, a probe is expected to add share * rate * log(1 / p) to each log e, p being
+  // the share of the reproduction among its own runs and one control's.
+  const auto cost = [&](const std::vector<TestIndex>& list) {
+    return options.count_probes ? 1 : probe_seconds(problem, list);
+  };
+  const double treatment = cost(arms.treatment);
+  double control = 0;
+  for (const std::vector<TestIndex>& list : arms.controls)
+    control += cost(list) / static_cast<double>(arms.controls.size());
   double best = 0, best_share = 0.5;
   for (const double share : {0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45}) {
-    const double gain = -share * std::log(share) / (share * treatment + (1 - share) * control);
+    const double gain = -share * std::log(against_one_control(share, arms.controls.size())) /
+                        (share * treatment + (1 - share) * control);
     if (gain > best) {
       best = gain;
       best_share = share;
@@ -298,10 +323,10 @@ bool Engine::State::confirmation_on_its_way(const Answer& answer) const {
   Confirmation expected = found->second;
   for (auto& [id, run] : expected.runs) {
     if (run.end) continue;
-    run.end = likeliest(run.treatment ? answer.rate : answer.control_rate) ? RunEnd::failed : RunEnd::passed;
+    run.end = likeliest(run.control ? answer.control_rate : answer.rate) ? RunEnd::failed : RunEnd::passed;
   }
   expected.count();
-  return sure >= good_as_sure && expected.test.highest_log_e() >= log_e_needed();
+  return sure >= good_as_sure && expected.highest_log_e() >= log_e_needed();
 }
 
 bool Engine::State::full_list_is_due() {
@@ -344,10 +369,14 @@ std::optional<double> Engine::expected_seconds_left() const {
     if (!(choice.information > 0)) return std::nullopt;
     seconds = unknown / choice.information * choice.seconds;
   }
-  // The confirmation: about one nat for each failure of the reproduction and its controls.
+  // The confirmation: what treatment_share() expects of a failure.
   const double missing = std::max(0.0, state.log_e_needed() - std::max(0.0, state.log_e(top)));
   const double rate = std::max(0.01, top.rate);
-  const double probes = missing / (top.kind == Kind::self ? 3.0 : 0.35) / rate;
+  const Arms arms = state.arms_of(top);
+  const double share = state.treatment_share(arms);
+  const double nats = top.kind == Kind::self ? 3.0
+                                             : -share * std::log(State::against_one_control(share, arms.controls.size()));
+  const double probes = missing / nats / rate;
   seconds += probes * probe_seconds(state.problem, top.tests);
   // Where it fails alone: the comparison with the whole list. What takes longer than was expected is unknown.
   if (state.list_matters(top) != ListMatters::open && state.list_protects(top) != ListMatters::open)

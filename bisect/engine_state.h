@@ -44,31 +44,39 @@ inline constexpr std::uint64_t least_usable_controls = 3;
 /// and both arms must be lost alike: Fisher's exact test at this level does not tell them apart.
 inline constexpr double lost_alike_level = 0.05;
 
-/// Minimal reproduction against control, for one answer. Runs count in the order in which they were drawn,
-/// whenever they end: short runs of one arm must not come first. One that gives nothing usable did not fail.
+/// Minimal reproduction against its controls, for one answer. A set of polluters has a control for each member,
+/// the others without it; all else has one. Each has a test of its own, in which the runs of the reproduction
+/// and of that control count: every member must be needed, and what speaks for one says nothing of another.
+/// Runs count in the order in which they were drawn, whenever they end: short runs of one arm must not come
+/// first. One that gives nothing usable did not fail.
 struct Confirmation {
+  explicit Confirmation(std::size_t control_count = 1) : tests(control_count), controls(control_count) {}
   struct Run {
-    bool treatment = false;
-    double treatment_probability = 0.5;
+    std::optional<std::size_t> control;  ///< which; nothing: the reproduction
+    double treatment_probability = 0.5;  ///< of the reproduction's being drawn rather than one certain control
     double treatment_rate = 0, control_rate = 0;  ///< the bet
     std::optional<RunEnd> end;
   };
   std::map<std::uint64_t, Run> runs;  ///< by probe: those that do not count yet
-  stats::RandomisedTwoArmTest test;
+  std::vector<stats::RandomisedTwoArmTest> tests;  ///< by control
   struct Ended {
     std::uint64_t runs = 0, usable = 0, lost = 0;
   };
-  Ended treatments, controls;
+  Ended treatments;
+  std::vector<Ended> controls;
 
   /// Counts what was drawn before the first that has not ended.
   void count();
+  /// log of the least e-value that a control has ever reached.
+  double highest_log_e() const;
   /// Whether the controls that gave no result leave enough that did to show that the victim passes there.
   bool controls_suffice() const;
 };
 
-/// The two arms of a confirmation. The victim fails more after `treatment` than after `control`.
+/// The arms of a confirmation. The victim fails more after `treatment` than after each of `controls`.
 struct Arms {
-  std::vector<TestIndex> treatment, control;
+  std::vector<TestIndex> treatment;
+  std::vector<std::vector<TestIndex>> controls;
 };
 
 /// How much likelier the outcomes must be under the kind of the verdict than under another kind (levels of
@@ -113,8 +121,9 @@ inline constexpr double dear_test = 2;
 /// The arm that one confirming probe drew.
 struct ArmDraw {
   Arms arms;
-  double treatment_probability = 0.5;
-  bool treatment = false;
+  std::optional<std::size_t> control;  ///< of the arms' controls; nothing: the reproduction
+  double treatment_probability = 0.5;  ///< as Confirmation::Run::treatment_probability
+  const std::vector<TestIndex>& list() const { return control ? arms.controls[*control] : arms.treatment; }
 };
 
 /// 'Fails alone' must beat this rate: what a machine's hiccups could do.
@@ -130,6 +139,10 @@ inline std::size_t looked_at(std::size_t in_flight) {
 /// Probes in flight that settle a matter with this probability are waited for.
 inline constexpr double good_as_sure = 0.8;
 
+/// That a list which gave nothing has a test to blame, before its voids are counted: where tests of it had not
+/// run in a usable probe before, and where all had.
+inline constexpr double prior_of_blame_of_new_tests = 0.05;
+inline constexpr double prior_of_blame_of_good_tests = 0.005;
 /// So many runs of a list without one that is usable, and it is given up.
 inline constexpr std::uint64_t voids_of_a_list = 12;
 /// So many in a row, whatever was run, and so is the search.
@@ -181,8 +194,11 @@ struct Engine::State {
   /// The list without tests of the failing run whose failure would settle 'self', at the least expected cost;
   /// nothing where no such list does.
   std::optional<std::vector<TestIndex>> settling_self();
-  /// Of drawing the reproduction rather than its control: what gains most evidence per second.
-  double treatment_probability(const Arms& arms) const;
+  /// Probability of drawing the reproduction rather than any of its controls: what gains most evidence per
+  /// second.
+  double treatment_share(const Arms& arms) const;
+  /// The same among the reproduction and one of so many controls, when they share the rest alike.
+  static double against_one_control(double share, std::size_t controls);
   /// Whether the whole list's turn has come: while no answer leads, a share of the time goes to it, because
   /// every explanation fails there, those that need many tests and those that no model here has among them.
   bool full_list_is_due();
@@ -233,8 +249,8 @@ struct Engine::State {
   Probe confirm(const Answer& answer);
   Probe confirming_probe(const Answer& answer);
   ArmDraw draw_arm(const Answer& answer, std::uint64_t probe_id) const;
-  /// What a confirmation of `answer` compares in the `number`-th probe.
-  Arms arms_of(const Answer& answer, std::uint64_t number) const;
+  /// What a confirmation of `answer` compares.
+  Arms arms_of(const Answer& answer) const;
   std::vector<TestIndex> full_list() const;
   /// No candidate ran that could have made the victim fail.
   bool is_alone(const std::vector<TestIndex>& ran) const;
@@ -242,7 +258,7 @@ struct Engine::State {
   /// What a probe of this list was expected to cost.
   void learn_cost(const std::vector<TestIndex>& asked);
   /// The arm and the bet of a probe that confirms `answer`.
-  void expect(const Answer& answer, std::uint64_t probe_id, bool treatment, double treatment_probability);
+  void expect(const Answer& answer, std::uint64_t probe_id, const ArmDraw& draw);
   /// A probe of a confirmation has ended; `usable`: it passed or failed, and ran as asked.
   void end_confirmation(const Answer& answer, std::uint64_t probe_id, RunEnd end);
   /// A probe of `list` gave nothing usable: which tests may be to blame (Candidate::void_share), so that
@@ -290,6 +306,7 @@ struct Engine::State {
   std::map<std::vector<TestIndex>, std::uint64_t> voids_of;  ///< by list, as asked
   std::vector<TestIndex> void_suspects;                      ///< ascending: of the probes that gave nothing
   std::uint64_t suspect_voids = 0;                           ///< since these are suspected
+  double prior_of_blame = 0;                                 ///< that one of them is to blame
   std::vector<bool> ran_usably;                              ///< of the candidates
   std::string stuck;  ///< why the search ended without an answer, where it did
   std::uint64_t other_failures = 0;

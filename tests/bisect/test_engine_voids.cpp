@@ -173,13 +173,13 @@ TEST_CASE("a list that takes a moment is run before anything else") {
 
 TEST_CASE("a confirmation counts its runs in the order in which they were drawn") {
   Confirmation confirmation;
-  confirmation.runs[4] = {true, 0.3, 0.5, 0.01, {}};
-  confirmation.runs[5] = {false, 0.3, 0.5, 0.01, {}};
-  confirmation.runs[6] = {false, 0.3, 0.5, 0.01, {}};
+  confirmation.runs[4] = {{}, 0.3, 0.5, 0.01, {}};
+  confirmation.runs[5] = {0, 0.3, 0.5, 0.01, {}};
+  confirmation.runs[6] = {0, 0.3, 0.5, 0.01, {}};
   confirmation.runs[5].end = confirmation.runs[6].end = RunEnd::passed;
   confirmation.count();
   // Cheap controls that passed while a long treatment runs tell nothing yet.
-  CHECK(confirmation.test.log_e() == 0);
+  CHECK(confirmation.tests.front().log_e() == 0);
   confirmation.runs[4].end = RunEnd::unusable;
   confirmation.count();
   CHECK(confirmation.runs.empty());
@@ -187,7 +187,35 @@ TEST_CASE("a confirmation counts its runs in the order in which they were drawn"
   expected.observe(true, false, 0.3, 0.5, 0.01);
   expected.observe(false, false, 0.3, 0.5, 0.01);
   expected.observe(false, false, 0.3, 0.5, 0.01);
-  CHECK(confirmation.test.log_e() == Approx(expected.log_e()));
+  CHECK(confirmation.tests.front().log_e() == Approx(expected.log_e()));
+}
+
+TEST_CASE("each member of a set must be shown to be needed") {
+  Confirmation confirmation(2);
+  std::uint64_t id = 0;
+  const auto run = [&](std::optional<std::size_t> control, RunEnd end) {
+    confirmation.runs[++id] = {control, 0.4, 0.5, 0.01, end};
+    Confirmation::Ended& arm = control ? confirmation.controls[*control] : confirmation.treatments;
+    ++arm.runs;
+    arm.usable += end == RunEnd::unusable ? 0 : 1;
+    confirmation.count();
+  };
+  // It fails whether the first member runs or not, and never without the second.
+  for (int i = 0; i < 8; ++i) {
+    run({}, RunEnd::failed);
+    run(0, RunEnd::failed);
+    run(1, RunEnd::passed);
+    run({}, RunEnd::failed);
+  }
+  CHECK(confirmation.tests[1].log_e() > std::log(1000));
+  CHECK(confirmation.tests[0].log_e() < 0);
+  CHECK(confirmation.highest_log_e() < std::log(20));
+  CHECK(confirmation.controls_suffice());
+  // Nor is a member cleared whose control never gives a result.
+  Confirmation blind(2);
+  blind.treatments = {20, 20, 0};
+  blind.controls = {{9, 0, 0}, {91, 91, 0}};
+  CHECK_FALSE(blind.controls_suffice());
 }
 
 TEST_CASE("stored runs that weigh little weigh little for pairs, too") {
