@@ -100,6 +100,7 @@ std::vector<CampaignVictim> flaky_tests(const Repository& repository) {
     CampaignVictim latest;
   };
   std::map<std::string, Seen> tests;
+  const bool unexpected_success = repository.unexpected_success_fails();
   for (const RunId id : ids) {
     repo_reader::TestRun run;
     try {
@@ -112,10 +113,10 @@ std::vector<CampaignVictim> flaky_tests(const Repository& repository) {
         const auto& test = worker.tests[i];
         if (!test.runnable) continue;
         auto& seen = tests[test.id];
-        if (test.failed()) {
+        if (test.failed(unexpected_success)) {
           const auto failures = seen.latest.failures + 1;
           seen.latest = {std::to_string(id), worker.tag, test.id, failures, list_seconds(worker, i), i};
-        } else if (test.status == repo_reader::Status::success) {
+        } else if (test.status == repo_reader::Status::success || test.status == repo_reader::Status::xfail) {
           seen.passed = true;
         }
       }

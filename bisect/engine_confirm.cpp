@@ -374,8 +374,9 @@ std::optional<double> Engine::expected_seconds_left() const {
   const double rate = std::max(0.01, top.rate);
   const Arms arms = state.arms_of(top);
   const double share = state.treatment_share(arms);
-  const double nats = top.kind == Kind::self ? 3.0
-                                             : -share * std::log(State::against_one_control(share, arms.controls.size()));
+  const double nats = top.kind == Kind::self
+                          ? 3.0
+                          : -share * std::log(State::against_one_control(share, arms.controls.size()));
   const double probes = missing / nats / rate;
   seconds += probes * probe_seconds(state.problem, top.tests);
   // Where it fails alone: the comparison with the whole list. What takes longer than was expected is unknown.

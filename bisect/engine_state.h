@@ -44,20 +44,21 @@ inline constexpr std::uint64_t least_usable_controls = 3;
 /// and both arms must be lost alike: Fisher's exact test at this level does not tell them apart.
 inline constexpr double lost_alike_level = 0.05;
 
-/// Minimal reproduction against its controls, for one answer. A set of polluters has a control for each member,
-/// the others without it; all else has one. Each has a test of its own, in which the runs of the reproduction
-/// and of that control count: every member must be needed, and what speaks for one says nothing of another.
-/// Runs count in the order in which they were drawn, whenever they end: short runs of one arm must not come
-/// first. One that gives nothing usable did not fail.
+/// Minimal reproduction against its controls, for one answer. A set of polluters has a control for each
+/// member, the others without it; all else has one. Each has a test of its own, in which the runs of the
+/// reproduction and of that control count: every member must be needed, and what speaks for one says nothing
+/// of another. Runs count in the order in which they were drawn, whenever they end: short runs of one arm
+/// must not come first. One that gives nothing usable did not fail.
 struct Confirmation {
   explicit Confirmation(std::size_t control_count = 1) : tests(control_count), controls(control_count) {}
   struct Run {
     std::optional<std::size_t> control;  ///< which; nothing: the reproduction
-    double treatment_probability = 0.5;  ///< of the reproduction's being drawn rather than one certain control
+    double treatment_probability =
+        0.5;  ///< of the reproduction's being drawn rather than one certain control
     double treatment_rate = 0, control_rate = 0;  ///< the bet
     std::optional<RunEnd> end;
   };
-  std::map<std::uint64_t, Run> runs;  ///< by probe: those that do not count yet
+  std::map<std::uint64_t, Run> runs;               ///< by probe: those that do not count yet
   std::vector<stats::RandomisedTwoArmTest> tests;  ///< by control
   struct Ended {
     std::uint64_t runs = 0, usable = 0, lost = 0;
@@ -139,8 +140,8 @@ inline std::size_t looked_at(std::size_t in_flight) {
 /// Probes in flight that settle a matter with this probability are waited for.
 inline constexpr double good_as_sure = 0.8;
 
-/// That a list which gave nothing has a test to blame, before its voids are counted: where tests of it had not
-/// run in a usable probe before, and where all had.
+/// That a list which gave nothing has a test to blame, before its voids are counted: where tests of it had
+/// not run in a usable probe before, and where all had.
 inline constexpr double prior_of_blame_of_new_tests = 0.05;
 inline constexpr double prior_of_blame_of_good_tests = 0.005;
 /// So many runs of a list without one that is usable, and it is given up.

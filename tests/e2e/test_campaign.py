@@ -87,6 +87,10 @@ class CampaignTest(SmallProject):
         self.assertEqual((report["victim"], report["verdict"]["kind"]), (ALONE, "self"))
         summary, _ = self.campaign("--all-failures", "--command", "./runner --load-list $IDFILE")
         self.assertEqual([one["victim"] for one in summary["victims"]], [ALONE])
+        # Expected to fail, it passed as it should where it did.
+        self.repository({"6": run.replace(f"uxsuccess: {ALONE}\n", f"xfail: {ALONE}\n"), "7": run}, name=".stestr")
+        summary, _ = self.campaign("--flaky", "--command", "./runner --load-list $IDFILE")
+        self.assertEqual([one["victim"] for one in summary["victims"]], [ALONE])
 
     def test_flaky_tests_of_the_repository(self):
         summary, _ = self.campaign("--flaky")
