@@ -256,7 +256,9 @@ bool Confirmation::controls_suffice() const {
 }
 
 void Engine::State::end_confirmation(const Answer& answer, std::uint64_t probe_id, RunEnd end) {
-  Confirmation& confirmation = confirmations[answer.key()];
+  const auto found = confirmations.find(answer.key());
+  if (found == confirmations.end()) return;
+  Confirmation& confirmation = found->second;
   const auto run = confirmation.runs.find(probe_id);
   if (run == confirmation.runs.end()) return;
   run->second.end = end;
