@@ -90,10 +90,9 @@ std::vector<std::string> ruled_out(const Report& report) {
 
 std::string side_by_side_name(const std::string& arm) {
   if (arm == "alone") return "own worker only";
-  if (arm == "culprits") return "beside culprits";
   if (arm == "without culprits") return "beside the others";
   if (arm == "full") return "beside all";
-  return arm.starts_with("other lists") ? "beside " + arm : arm;
+  return arm.starts_with("culprits") || arm.starts_with("other lists") ? "beside " + arm : arm;
 }
 
 const ReportArm* find_arm(const Report& report, const std::string& name) {

@@ -38,7 +38,7 @@ struct ReportVerdict {
 
 /// Runs and failures of one list of tests before the victim.
 struct ReportArm {
-  std::string name;  ///< "alone", "culprits", "without culprits", "full", ...
+  std::string name;  ///< as bisect::Arm::name
   std::vector<std::string> tests;
   std::uint64_t runs = 0;
   std::uint64_t failures = 0;

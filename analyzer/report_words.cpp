@@ -63,6 +63,18 @@ std::string ordinal(std::uint64_t number) {
   return fmt::format("{}{}", number, ending);
 }
 
+/// ", with one of them left out 0 of 31 runs": the controls of a set. Empty where none ran.
+std::string without_one_each(const Report& report) {
+  ReportArm all;
+  const std::string name = "culprits but";
+  for (const auto& arm : report.arms) {
+    if (!arm.name.starts_with(report.side_by_side ? side_by_side_name(name) : name)) continue;
+    all.runs += arm.runs;
+    all.failures += arm.failures;
+  }
+  return all.runs == 0 ? std::string() : ", with one of them left out " + of_runs(all);
+}
+
 /// ": with it 9 of 40 runs failed, without it 0 of 38"
 std::string contrast(const Report& report, const std::string& with, const std::string& without) {
   const auto* treatment = find_arm(report, "culprits");
@@ -171,7 +183,7 @@ Sentence finding_sentence(const Report& report) {
       add(words, " fails because ");
       add_tests(words, verdict.tests, "and");
       add(words, verdict.tests.size() == 2 ? " both ran before it" : " all ran before it");
-      add(words, contrast(report, "after all of them", "without them"));
+      add(words, contrast(report, "after all of them", "without them") + without_one_each(report));
       break;
     case Kind::brittle:
       add(words, " fails unless ");
@@ -199,7 +211,7 @@ Sentence finding_sentence(const Report& report) {
       add_tests(words, verdict.tests, "and");
       add(words, verdict.tests.size() == 1 ? " ran on another worker at the same time"
                                            : " ran on other workers at the same time");
-      add(words, contrast(report, "beside " + them, "without " + them));
+      add(words, contrast(report, "beside " + them, "without " + them) + without_one_each(report));
       break;
     case Kind::not_reproduced:
     case Kind::inconclusive:
@@ -218,12 +230,17 @@ std::string certainty_sentence(const Report& report) {
   std::string words = fmt::format("Probability {} ({:g} % asked for)",
                                   format_probability(verdict.probability), verdict.confidence * 100);
   if (!verdict.confirmed) return words + "; not confirmed on fresh runs.";
-  words += verdict.kind == Kind::self
-               ? "; confirmed by its runs alone, with a test that stays valid however long one looks"
-               : "; confirmed on fresh runs of the reproduction and of a control, drawn in random order";
+  const bool set =
+      verdict.kind == Kind::polluter_set || (verdict.kind == Kind::concurrent && verdict.tests.size() > 1);
+  words +=
+      verdict.kind == Kind::self
+          ? "; confirmed by its runs alone, with a test that stays valid however long one looks"
+      : set ? "; confirmed on fresh runs of the reproduction and of a control for each of these tests, which "
+              "leaves it out, drawn in random order"
+            : "; confirmed on fresh runs of the reproduction and of a control, drawn in random order";
   if (verdict.e_value > 0) {
     words +=
-        fmt::format(": e-value {} ({} needed)",
+        fmt::format(": {}e-value {} ({} needed)", set ? "least " : "",
                     verdict.e_value >= 1e6 ? fmt::format("{:.1e}", verdict.e_value)
                                            : fmt::format("{:.0f}", std::floor(verdict.e_value)),
                     verdict.confidence < 1 ? fmt::format("{:.0f}", 1 / (1 - verdict.confidence)) : "more");

@@ -115,7 +115,9 @@ struct Explanation {
 
 /// Runs and failures of one subset of candidates; the interval is a 95 % credible one (Jeffreys prior).
 struct Arm {
-  std::string name;  ///< "alone", "culprits", "without culprits", "full", ...
+  /// "alone", "culprits", "culprits but no. 1" (of a set: without the first of its tests), "without
+  /// culprits", "full", ...
+  std::string name;
   std::vector<TestIndex> tests;
   std::uint64_t runs = 0;
   std::uint64_t failures = 0;

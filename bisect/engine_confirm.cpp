@@ -247,6 +247,7 @@ double Confirmation::highest_log_e() const {
 bool Confirmation::controls_suffice() const {
   return std::all_of(controls.begin(), controls.end(), [this](const Ended& control) {
     if (3 * control.usable < 2 * (control.runs - control.lost)) return false;
+    if (controls.size() > 1 && control.usable < least_usable_controls) return false;
     if (control.lost == 0) return true;
     // Machines are lost whatever runs there; where they seem not to be, what is left was picked.
     return control.usable >= least_usable_controls &&

@@ -217,7 +217,7 @@ Verdict Engine::State::verdict() {
   const bool final = settled();
   if (!final_verdict) return own_verdict(final);
   Verdict verdict = *final_verdict;
-  if (!cleaner_search && !further_search) verdict.arms = arms(verdict.tests);
+  if (!cleaner_search && !further_search) verdict.arms = arms(verdict.kind, verdict.tests);
   if (cleaner_search) {
     verdict.cleaners = cleaner_search->found();
     if (!cleaner_search->done())

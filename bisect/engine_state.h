@@ -39,7 +39,7 @@ struct Pending {
 /// How a run of a confirmation ended. `unusable`: void, failed in another way, or not the list asked for,
 /// which is no failure; `lost`: with its machine, or cut off, as if it had never been drawn.
 enum class RunEnd : std::uint8_t { passed, failed, unusable, lost };
-/// Where machines are lost so many controls must have given a result,
+/// Where machines are lost, and for each member of a set, so many controls must have given a result,
 inline constexpr std::uint64_t least_usable_controls = 3;
 /// and both arms must be lost alike: Fisher's exact test at this level does not tell them apart.
 inline constexpr double lost_alike_level = 0.05;
@@ -273,7 +273,7 @@ struct Engine::State {
   /// The verdict as the search itself reached it.
   Verdict own_verdict(bool final);
   /// What was seen of the lists that a reader wants to see.
-  std::vector<Arm> arms(const std::vector<TestIndex>& culprits) const;
+  std::vector<Arm> arms(Kind kind, const std::vector<TestIndex>& culprits) const;
   /// Where the verdict names polluters and more was asked for: starts to look.
   void start_follow_up();
   bool follow_up_done() const;

@@ -30,13 +30,19 @@ Arm make_arm(std::string name, std::vector<TestIndex> tests, std::uint64_t runs,
 
 /// The lists a reader wants to see, and all other probes by whether the culprits ran.
 std::vector<Arm> evidence_arms(const Problem& problem, const Evidence& evidence,
-                               const std::vector<TestIndex>& culprits, const std::vector<TestIndex>& full) {
+                               const std::vector<TestIndex>& culprits, bool all_needed,
+                               const std::vector<TestIndex>& full) {
   std::vector<TestIndex> rest;
   for (const TestIndex test : full)
     if (std::find(culprits.begin(), culprits.end(), test) == culprits.end()) rest.push_back(test);
   std::vector<std::pair<std::string, std::vector<TestIndex>>> named{{"alone", {}}};
   if (!culprits.empty()) {
     named.emplace_back("culprits", culprits);
+    for (std::size_t i = 0; all_needed && i < culprits.size(); ++i) {
+      std::vector<TestIndex> but_one = culprits;
+      but_one.erase(but_one.begin() + static_cast<std::ptrdiff_t>(i));
+      named.emplace_back(fmt::format("culprits but no. {}", i + 1), std::move(but_one));
+    }
     if (!rest.empty()) named.emplace_back("without culprits", rest);
   }
   if (!full.empty() && full != culprits) named.emplace_back("full", full);
@@ -132,8 +138,8 @@ bool only_suspect(const Evidence& evidence, const SubsetBits& listed, TestIndex 
 
 }  // namespace
 
-std::vector<Arm> Engine::State::arms(const std::vector<TestIndex>& culprits) const {
-  return evidence_arms(problem, evidence, culprits, full_list());
+std::vector<Arm> Engine::State::arms(Kind kind, const std::vector<TestIndex>& culprits) const {
+  return evidence_arms(problem, evidence, culprits, kind == Kind::polluter_set, full_list());
 }
 
 Verdict Engine::State::own_verdict(bool final) {
@@ -162,7 +168,7 @@ Verdict Engine::State::own_verdict(bool final) {
   if (verdict.confirmed)
     verdict.probability =
         std::min(verdict.probability, std::max(options.confidence, 1.0 - 1.0 / verdict.e_value));
-  verdict.arms = arms(top.tests);
+  verdict.arms = arms(top.kind, top.tests);
   if (top.kind == Kind::polluter || top.kind == Kind::polluter_set) verdict.reproduce = top.tests;
   if (top.kind == Kind::cumulative || top.kind == Kind::not_reproduced) verdict.reproduce = full_list();
   verdict.reproduce_rate = top.rate;

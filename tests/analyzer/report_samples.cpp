@@ -163,6 +163,10 @@ Report of_kind(Kind kind) {
     verdict.arms.back().name = "culprits";
     verdict.arms.back().tests = verdict.tests;
   }
+  if (kind == Kind::polluter_set) {
+    verdict.arms.push_back({"culprits but no. 1", {5}, 9, 0, 0, 0, 0.24});
+    verdict.arms.push_back({"culprits but no. 2", {2}, 7, 1, 1.0 / 7, 0.02, 0.5});
+  }
   if (verdict.confirmed && kind != Kind::brittle) verdict.reproduce = verdict.tests;
   verdict.reproduce_rate = verdict.confirmed ? 0.6 : 0;
   fill_verdict(report, verdict, 0.95);

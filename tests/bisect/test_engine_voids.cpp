@@ -216,6 +216,10 @@ TEST_CASE("each member of a set must be shown to be needed") {
   blind.treatments = {20, 20, 0};
   blind.controls = {{9, 0, 0}, {91, 91, 0}};
   CHECK_FALSE(blind.controls_suffice());
+  blind.controls[0] = {2, 2, 0};  // nor by two
+  CHECK_FALSE(blind.controls_suffice());
+  blind.controls[0] = {3, 3, 0};
+  CHECK(blind.controls_suffice());
 }
 
 TEST_CASE("stored runs that weigh little weigh little for pairs, too") {
