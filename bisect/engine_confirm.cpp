@@ -132,9 +132,7 @@ std::vector<TestIndex> Engine::State::list_without_common() const {
 
 bool Engine::State::alone_contradicts_self(const Answer& answer) {
   if (answer.kind != Kind::self || answer.probability < settle_from) return false;
-  const Weights& w = weights();
-  const double predicted =
-      (w.self * w.self_rate + (w.amplified.weight * w.amplified.out).sum()) / w.self_total();
+  const double predicted = weights().self_rate_alone();
   const ArmCounts alone = compared_arms(evidence, to_bits(full_list(), problem.candidates.size())).alone;
   return stats::probability_above(static_cast<double>(alone.probe_failures),
                                   static_cast<double>(alone.probe_runs), predicted) < contradicted_by_alone;
@@ -345,8 +343,11 @@ bool Engine::State::full_list_is_due() {
   const double many = w.gone + w.dose.weight + w.pairs.total + w.set.weight;
   const bool unseen =
       evidence.probe_failures() == 0 && evidence.history_failures() < failures_that_tell_a_rate;
-  if (!options.count_probes && evidence.probe_failures() == 0 && evidence.arm(full).probe_runs == 0 &&
-      running(full) == 0 && full_list_seconds + under_way + of_a_result <= quick_full_list_seconds)
+  const auto voids = voids_of.find(full);
+  const bool unanswered = evidence.probe_failures() == 0 && evidence.arm(full).probe_runs == 0 &&
+                          running(full) == 0 &&
+                          (voids == voids_of.end() || voids->second < quick_full_list_tries);
+  if (!options.count_probes && unanswered && full_list_seconds + of_a_result <= quick_full_list_seconds)
     return true;
   const double least = unseen ? unseen_full_list_share : least_full_list_share;
   const auto failures = static_cast<double>(evidence.arm(full).probe_failures);

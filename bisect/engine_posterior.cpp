@@ -117,8 +117,7 @@ Weights Posterior::duel(std::size_t leader, Weights w, bool alone_alike) const {
   // A state-setter's victim, alone, fails like one that fails on its own: what their estimates differ by is
   // mostly chance, and no reason to run the victim alone again.
   if (alone_alike && leader == level_self && w.self_total() > 0) {
-    const double alone =
-        (w.self * w.self_rate + (w.amplified.weight * w.amplified.out).sum()) / w.self_total();
+    const double alone = w.self_rate_alone();
     w.brittle.out.setConstant(alone);
     for (GroupWeights::Part& part : w.setters.parts) part.in = alone;
     for (GroupWeights::Exact::Group& group : w.setters.exact.groups) group.in = alone;

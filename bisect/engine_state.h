@@ -95,6 +95,8 @@ inline constexpr double unseen_full_list_share = 0.25;
 /// And where its first result takes no longer than this, it is asked for before anything else: no search,
 /// however short, should end without having seen what the recorded list does.
 inline constexpr double quick_full_list_seconds = 10;
+/// So often, where it gives nothing usable.
+inline constexpr std::uint64_t quick_full_list_tries = 3;
 /// Weighted failures in stored runs from which on its rate counts as seen.
 inline constexpr double failures_that_tell_a_rate = 0.7;
 

@@ -124,6 +124,10 @@ struct Weights {
   GroupWeights setters;  ///< two state-setters or more, each enough
 
   double self_total() const { return self + amplified.weight.sum(); }
+  /// What 'self', raised by a test or not, predicts for the victim alone; self_total() must be positive.
+  double self_rate_alone() const {
+    return (self * self_rate + (amplified.weight * amplified.out).sum()) / self_total();
+  }
 };
 
 }  // namespace flakebisect::bisect

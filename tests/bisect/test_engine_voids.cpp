@@ -171,6 +171,42 @@ TEST_CASE("a list that takes a moment is run before anything else") {
   CHECK(dear.next_probe()->subset.size() < 12);
 }
 
+TEST_CASE("a quick list that gives nothing does not hold up the search") {
+  std::uint64_t tried = 0, others = 0;
+  run_endings(
+      make_problem(12, 0.005, 0.01), EngineOptions{},
+      [&](const std::vector<TestIndex>& list) {
+        if (others == 0) ++tried;
+        if (list.size() < 12) ++others;
+        return list.size() == 12 ? Outcome::void_probe : Outcome::pass;
+      },
+      30);
+  CHECK(tried == 4);  // the last of these is another list
+  CHECK(others > 10);
+}
+
+TEST_CASE("probes that give nothing by chance do not put off a dear list") {
+  // Tests of no time, so that all of them soon ran well; one probe in 30 gives nothing, whatever it runs.
+  Problem problem = make_problem(200, 0.1, 0.01);
+  problem.candidates[0].seconds = 100;
+  for (std::uint64_t seed = 1; seed <= 5; ++seed) {
+    CAPTURE(seed);
+    flakebisect::stats::Rng rng(seed, 5);
+    double seconds = 0;
+    std::uint64_t full = 0;
+    run_endings(
+        problem, seeded(seed),
+        [&](const std::vector<TestIndex>& list) {
+          seconds += seconds_of(problem, list);
+          if (list.size() == 200) ++full;
+          return rng.bernoulli(1.0 / 30) ? Outcome::void_probe : Outcome::pass;
+        },
+        2500);
+    REQUIRE(seconds > 800);
+    CHECK(full > 0);
+  }
+}
+
 TEST_CASE("a confirmation counts its runs in the order in which they were drawn") {
   Confirmation confirmation;
   confirmation.runs[4] = {{}, 0.3, 0.5, 0.01, {}};
