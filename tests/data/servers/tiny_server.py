@@ -175,8 +175,8 @@ class Server:
         self.sending = threading.Lock()  # the packets of a message stand together
         self.polluted = False
         self.version = 1
-        self.children = {}  # nonce -> process id, None once cancelled; no process in here has been reaped
-        self.reaping = threading.Lock()
+        self.children = {}  # nonce -> process id, 0 before it has one, None once cancelled; none has been reaped
+        self.reaping = threading.Lock()  # guards children, and that none of them starts or is reaped meanwhile
         self.out = os.dup(1)
 
     def write(self, data):
@@ -281,9 +281,15 @@ class Server:
         if message.get("isolation") == "process" and self.version > 1 and not self.mode.get("shares"):
             if self.mode.get("leaks") and "suite.b_pollute" in wanted:
                 self.polluted = True
-            self.lock.acquire()  # no other thread may hold it across the fork
-            child = os.fork()
-            self.lock.release()
+            with self.reaping:  # a Cancel comes before there is a process, or finds it
+                child = None
+                if self.children[nonce] is not None:
+                    self.lock.acquire()  # no other thread may hold it across the fork
+                    child = os.fork()
+                    self.lock.release()
+                    self.children[nonce] = child
+            if child is None:
+                return self.done(nonce, "cancelled")
             if child == 0:
                 if self.mode.get("leaves_child") and os.fork() == 0:
                     signal.signal(signal.SIGTERM, signal.SIG_IGN)
@@ -292,7 +298,6 @@ class Server:
                     self.run_tests(wanted)
                 finally:
                     os._exit(0)
-            self.children[nonce] = child
             os.waitid(os.P_PID, child, os.WEXITED | os.WNOWAIT)
             with self.reaping:
                 _, status = os.waitpid(child, 0)
@@ -345,6 +350,8 @@ class Server:
                     self.event(test_id, EXISTS)
             self.done(message["nonce"])
         elif kind == "Run":
+            with self.reaping:
+                self.children[message["nonce"]] = 0
             if self.mode.get("inline"):
                 self.run(message)
             else:
@@ -353,8 +360,9 @@ class Server:
             with self.reaping:
                 child = self.children.get(message["nonce"])
                 if child:
-                    self.children[message["nonce"]] = None
                     os.kill(child, signal.SIGKILL)
+                if child is not None:
+                    self.children[message["nonce"]] = None
         elif kind == "Goodbye":
             if self.mode.get("answers_goodbye"):
                 self.send({"msg": "Goodbye"})
@@ -396,10 +404,10 @@ class Server:
         else:
             while mode.get("ignores_end"):
                 time.sleep(60)
-        with self.reaping:
-            for child in self.children.values():
-                if child:
-                    os.kill(child, signal.SIGKILL)
+        self.reaping.acquire()  # for good: no Run that is still to start may fork after this
+        for child in self.children.values():
+            if child:
+                os.kill(child, signal.SIGKILL)
         return 0
 
 
