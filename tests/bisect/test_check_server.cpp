@@ -12,9 +12,9 @@ namespace {
 using Ids = std::vector<std::string>;
 
 /// Tests whose isolation shows: the one fails where the other ran before it in its process.
-const char* const kTests = "suite.a_pass suite.b_pollute suite.e_victim";
+const char* const kCheckedTests = "suite.a_pass suite.b_pollute suite.e_victim";
 
-CheckReport check(const std::string& mode, const std::string& tests = kTests, double reply_limit = 60,
+CheckReport check(const std::string& mode, const std::string& tests = kCheckedTests, double reply_limit = 60,
                   std::vector<std::string> only = {}) {
   CheckOptions options;
   options.reply_limit_seconds = reply_limit;
@@ -104,7 +104,8 @@ TEST_CASE("a broken server fails the right requirement", "[check-server]") {
       Broken{"answers_goodbye", "end.goodbye", true, 60}, Broken{"ignores_goodbye", "end.goodbye", false, 2},
       Broken{"ignores_end", "end.input", false, 2}, Broken{"leaves_child", "end.goodbye", false, 60});
   INFO(broken.mode);
-  const CheckReport report = check(broken.mode, kTests, broken.limit, broken.alone ? Ids{} : Ids{broken.id});
+  const CheckReport report =
+      check(broken.mode, kCheckedTests, broken.limit, broken.alone ? Ids{} : Ids{broken.id});
   CHECK(report.answered_hello);
   CHECK_FALSE(report.conforms());
   const Ids failed = with(report, CheckOutcome::failed);
