@@ -32,6 +32,7 @@ po::options_description simulate_options() {
     ("jobs", po::value<unsigned>()->default_value(1)->value_name("N"),
      "ours also with N probes at a time, against one: speed-up and probes")
     ("max-probes", po::value<std::uint64_t>()->default_value(5000)->value_name("N"), "for each case and policy")
+    ("max-seconds", po::value<double>()->value_name("S"), "simulated machine time for each case of ours (default: no limit)")
     ("trace", po::value<std::uint64_t>()->value_name("K"), "print case K of one kind, probe by probe");
   po::options_description field("What the cases are like (a range is LOW:HIGH or one value; default: as in the field)");
   field.add_options()
@@ -151,6 +152,10 @@ int command_simulate(const std::vector<std::string>& args) {
   options.jobs = values["jobs"].as<unsigned>();
   if (options.jobs < 1 || options.jobs > 4096) throw UsageError("--jobs takes 1 to 4096");
   options.max_probes = values["max-probes"].as<std::uint64_t>();
+  if (values.count("max-seconds") > 0) {
+    options.max_seconds = values["max-seconds"].as<double>();
+    if (!(options.max_seconds > 0)) throw UsageError("--max-seconds takes a number above 0");
+  }
   options.threads = values["threads"].as<unsigned>();
   options.field = read_field(values);
   read_optional(values, "trace", options.trace_case);

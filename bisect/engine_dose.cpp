@@ -20,7 +20,7 @@ DosePosterior::DosePosterior(Form form) {
   const Powers shapes =
       saturates ? Powers{{2, 0}, {3, 0}, {4, 0}, {6, 0}, {9, 0}, {13, 0}}
                 : Powers{{1, 0}, {1.5, 0}, {2.2, 0}, {3, 0}, {1, 0.2}, {1, 0.35}, {1, 0.5}, {1, 0.65}};
-  for (const double floor : {0.001, 0.03, 0.15})
+  for (const double floor : {1e-6, 0.03, 0.15})
     for (const auto& [power, threshold] : shapes) shapes_.push_back({power, threshold, floor, saturates});
   constexpr double lowest = -5.5, step = 0.3;  // logits
   constexpr int rates = 39;

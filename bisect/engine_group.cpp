@@ -182,6 +182,7 @@ double GroupPosterior::log_marginal() const {
 
 void GroupPosterior::predict(GroupWeights& weights) const {
   weights.all_needed = form_ == GroupForm::all_needed;
+  weights.least = least_;
   weights.parts.clear();
   weights.member = Eigen::ArrayXd::Zero(static_cast<Eigen::Index>(candidates_));
   const double total = log_marginal();
@@ -197,10 +198,12 @@ void GroupPosterior::predict(GroupWeights& weights) const {
     made.in = (part.rate * grid_).sum();
     made.out = part.ratio * made.in;
     made.log_absent = Eigen::ArrayXd::Zero(static_cast<Eigen::Index>(candidates_));
+    if (weights.all_needed) made.enough = sizes.enough();
     for (std::size_t i = 0; i < universe_.size(); ++i) {
       const auto at = static_cast<Eigen::Index>(universe_[i]);
       const double member = sizes.marginal(part.member[i]);
-      made.log_absent[at] = std::log(std::max(1.0 - member, least_absent));
+      made.log_absent[at] =
+          std::log(std::max(1.0 - (weights.all_needed ? part.member[i] : member), least_absent));
       made.log_none += made.log_absent[at];
       weights.member[at] += made.share * member;
     }
@@ -238,6 +241,7 @@ GroupPrediction::GroupPrediction(const GroupWeights& weights, double light) : w_
   if (!heavy_) return;
   for (const GroupWeights::Part& part : w_.parts) {
     start_.push_back(w_.all_needed ? part.log_none : 0.0);
+    if (w_.all_needed) absent_.emplace_back(part.log_absent.exp());
     terms_.push_back(
         {std::exp(part.log_none), part.share * w_.weight * part.out,
          part.share * w_.weight * (part.in - part.out),
@@ -245,6 +249,8 @@ GroupPrediction::GroupPrediction(const GroupWeights& weights, double light) : w_
          part.share * w_.weight * (stats::binary_entropy(part.in) - stats::binary_entropy(part.out)),
          unmarked_share});
   }
+  if (w_.all_needed)
+    inside_.resize(static_cast<Eigen::Index>(w_.least), static_cast<Eigen::Index>(terms_.size()));
   tabulate();
   restart();
 }
@@ -290,14 +296,36 @@ void GroupPrediction::include_in_terms(TestIndex test) {
   for (std::size_t i = 0; i < log_active_.size(); ++i) {
     const double one = w_.parts[i].log_absent[static_cast<Eigen::Index>(test)];
     log_active_[i] += w_.all_needed ? -one : one;
+    if (!w_.all_needed) continue;
+    auto sizes = inside_.col(static_cast<Eigen::Index>(i));
+    const double absent = absent_[i][static_cast<Eigen::Index>(test)];
+    for (Eigen::Index k = sizes.size() - 1; k > 0; --k)
+      sizes[k] = absent * sizes[k] + (1.0 - absent) * sizes[k - 1];
+    sizes[0] *= absent;
   }
   if (table_.empty()) return;
   const std::uint32_t bit = bit_of(test);
   mask_ = w_.all_needed ? mask_ | bit : mask_ & ~bit;
 }
 
+double GroupPrediction::active(std::size_t part) const {
+  const double none = terms_[part].none;
+  if (!w_.all_needed)  // no group is empty
+    return none < 1 ? std::clamp((std::exp(log_active_[part]) - none) / (1.0 - none), 0.0, 1.0) : 0.0;
+  // No member is left out, and those that ran are enough.
+  const double enough = 1 - inside_.col(static_cast<Eigen::Index>(part)).sum();
+  return std::clamp(std::exp(std::min(0.0, log_active_[part])) * enough / w_.parts[part].enough, 0.0, 1.0);
+}
+
 void GroupPrediction::mark() {
-  for (std::size_t i = 0; i < terms_.size(); ++i) terms_[i].marked = std::exp(std::min(0.0, log_active_[i]));
+  for (std::size_t i = 0; i < terms_.size(); ++i) {
+    // Where all are needed, one more test also makes a group of those that lack one.
+    const double none_left_out = std::exp(std::min(0.0, log_active_[i]));
+    const auto part = static_cast<Eigen::Index>(i);
+    terms_[i].marked =
+        w_.all_needed ? active(i) + none_left_out * inside_(inside_.rows() - 1, part) / w_.parts[i].enough
+                      : none_left_out;
+  }
   marked_mask_ = mask_;
   marked_share_ = 1;
 }
@@ -306,12 +334,9 @@ GroupPrediction::Sums GroupPrediction::sums_of_terms() const {
   Sums sums = table_.empty() ? Sums{} : table_[mask_];
   for (std::size_t i = 0; i < terms_.size(); ++i) {
     const Term& term = terms_[i];
-    // No group is empty.
-    const double active =
-        term.none < 1 ? std::clamp((std::exp(log_active_[i]) - term.none) / (1.0 - term.none), 0.0, 1.0)
-                      : 0.0;
-    sums.fail += term.fail + active * term.fail_step;
-    sums.known += term.known + active * term.known_step;
+    const double share = active(i);
+    sums.fail += term.fail + share * term.fail_step;
+    sums.known += term.known + share * term.known_step;
   }
   return sums;
 }

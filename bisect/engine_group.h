@@ -84,6 +84,8 @@ class GroupPrediction {
   void restart() {
     log_active_ = start_;
     mask_ = start_mask_;
+    inside_.setZero();
+    if (inside_.size() > 0) inside_.row(0) = 1;
   }
   void include(TestIndex test) {
     if (heavy_) include_in_terms(test);
@@ -108,12 +110,18 @@ class GroupPrediction {
     double marked;  ///< share of the groups that is active in the marked list
   };
   void tabulate();
+  /// Probability that no member makes the failure go away in the present list.
+  double active(std::size_t part) const;
   /// 0 where it is no suspect.
   std::uint32_t bit_of(TestIndex test) const;
   const GroupWeights& w_;
   bool heavy_ = false;
   std::vector<Term> terms_;
   std::vector<double> start_, log_active_;
+  // Where all are needed: probabilities that so many of the list's tests are members, as far as they are too
+  // few.
+  Eigen::ArrayXXd inside_;              ///< by size from 0 on, and by part
+  std::vector<Eigen::ArrayXd> absent_;  ///< for each part and candidate: probability that it is no member
   // Of the groups weighed one by one: the suspects that leave the group alone, by running (all needed) or by
   // not running, and the sums for each such mask.
   std::uint32_t start_mask_ = 0, mask_ = 0, marked_mask_ = 0;

@@ -83,12 +83,16 @@ struct LikelyGroup {
 struct GroupWeights {
   double weight = 0;
   bool all_needed = true;  ///< the failure goes away when a member does not run; else: when one runs
+  std::size_t least = 1;   ///< members that the group has at least
   /// For one ratio of the two rates.
   struct Part {
-    double share = 0;           ///< of the weight
-    double in = 0, out = 0;     ///< failure rates while no member makes it go away, and else
-    Eigen::ArrayXd log_absent;  ///< per candidate: log of the probability that it is no member
-    double log_none = 0;        ///< sum of these
+    double share = 0;        ///< of the weight
+    double in = 0, out = 0;  ///< failure rates while no member makes it go away, and else
+    /// Per candidate: log of the probability that it is no member. Where all are needed, as if members were
+    /// independent, whatever the group's size; else given that there are enough of them.
+    Eigen::ArrayXd log_absent;
+    double log_none = 0;  ///< sum of these
+    double enough = 1;    ///< probability that independent members are enough; 1 where that is in log_absent
   };
   std::vector<Part> parts;
   /// The groups of a few suspects that were weighed one by one: members are not independent there.

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <limits>
 #include <stdexcept>
 
 namespace flakebisect::bisect::simulate {
@@ -78,11 +79,13 @@ std::vector<Batch> bars_plan(std::uint64_t cases, bool smoke) {
     batch.label = field_label(kind);
     batch.options.confidence = 0.95;
     // Nothing will ever be found there: how long the search goes on says nothing, so it is cut short.
-    batch.options.max_probes = smoke ? 100 : kind == CaseKind::not_reproduced ? 500 : 6000;
+    batch.options.max_probes = smoke ? 100 : kind == CaseKind::not_reproduced ? 500 : 20000;
+    batch.options.max_seconds = 5e5;
     batch.policies = policies({"ours", "told-q", "by-hand", "change-point", "random-halves", "testr"});
     batches.push_back(batch);
   }
   batch.options.max_probes = smoke ? 100 : 2000;
+  batch.options.max_seconds = std::numeric_limits<double>::infinity();
   batch.count = smoke ? 2 : (cases + 3) / 4;
   for (const double confidence : other_confidences) {
     for (const CaseKind kind : all_case_kinds) {

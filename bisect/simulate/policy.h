@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -17,8 +18,9 @@ namespace flakebisect::bisect::simulate {
 struct PolicyOptions {
   double confidence = 0.95;
   std::uint64_t max_probes = 5000;  ///< a policy that has not answered by then abstains
-  bool count_probes = false;        ///< ours: minimise probes, not seconds
-  unsigned jobs = 1;                ///< ours: probes at a time
+  double max_seconds = std::numeric_limits<double>::infinity();  ///< of the machine; ours: likewise
+  bool count_probes = false;                                     ///< ours: minimise probes, not seconds
+  unsigned jobs = 1;                                             ///< ours: probes at a time
   /// Called after every probe of ours, with what it was for; may be empty.
   std::function<void(const Probe&, const WorldRun&, const Engine&)> trace;
 };

@@ -87,7 +87,7 @@ class Ours final : public Policy {
     std::priority_queue<Running, std::vector<Running>, decltype(later)> running(later);
     std::set<std::uint64_t> in_flight, had_company;
     std::set<std::vector<TestIndex>> failed_alone;  // lists, with nothing beside them
-    while (!engine.done()) {
+    while (!engine.done() && world.seconds() < options.max_seconds) {
       double choice = 0;
       while (running.size() < options.jobs) {
         const double before = thread_seconds();

@@ -41,6 +41,7 @@ std::vector<Batch> make_batches(const SimulateOptions& options) {
   batch.count = options.cases;
   batch.options.confidence = options.confidence;
   batch.options.max_probes = options.max_probes;
+  batch.options.max_seconds = options.max_seconds;
   batch.options.count_probes = options.count_probes;
   std::vector<CaseKind> kinds = options.kinds;
   if (kinds.empty()) {

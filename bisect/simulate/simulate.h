@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <cstdio>
+#include <limits>
 #include <optional>
 #include <string>
 #include <vector>
@@ -23,9 +24,10 @@ struct SimulateOptions {
   bool count_probes = false;        ///< ours minimises probes, not seconds
   unsigned jobs = 1;                ///< above 1: ours also with so many probes at a time
   std::uint64_t max_probes = 5000;  ///< for each case and policy
-  unsigned threads = 0;             ///< 0: one for each processor
-  bool bars = false;                ///< the benchmark of bars.h in place of the table
-  bool smoke = false;               ///< bars: a few small cases, to see that all of it runs; judges nothing
+  double max_seconds = std::numeric_limits<double>::infinity();  ///< of the machine, for each case of ours
+  unsigned threads = 0;                                          ///< 0: one for each processor
+  bool bars = false;   ///< the benchmark of bars.h in place of the table
+  bool smoke = false;  ///< bars: a few small cases, to see that all of it runs; judges nothing
   std::optional<std::uint64_t> trace_case;  ///< one case of one kind, ours alone, every probe printed
   std::string json;  ///< file for the results as JSON; empty: none; "-": `out` in place of tables
 };

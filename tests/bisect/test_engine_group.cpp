@@ -1,6 +1,7 @@
 #include "bisect/engine_group.h"
 
 #include <algorithm>
+#include <bit>
 #include <catch2/catch.hpp>
 #include <cmath>
 
@@ -12,7 +13,7 @@ using namespace flakebisect::bisect::testing;
 
 namespace {
 
-Rate needs_all(std::set<TestIndex> members, double q, double r) {
+Rate needs_all(const std::set<TestIndex>& members, double q, double r) {
   return [=](const std::set<TestIndex>& ran) {
     return std::includes(ran.begin(), ran.end(), members.begin(), members.end()) ? q : r;
   };
@@ -123,6 +124,42 @@ TEST_CASE("a group's prediction for a growing list agrees with the list made at 
     prediction.mark();
     CHECK(std::isfinite(prediction.slope(0).fail));
     CHECK(prediction.sums().known >= 0);
+  }
+}
+
+TEST_CASE("a list is predicted to hold a whole group as often as it does, however short it is") {
+  // Some knowledge of the members first, so that they differ.
+  const std::size_t tests = 10, least = 3;
+  GroupPosterior group(make_problem(tests), GroupForm::all_needed, least, 3);
+  for (int i = 0; i < 3; ++i) group.add(all_but(tests, {0, 1}), false, 1);
+  group.add(all_but(tests, {}), true, 1);
+  group.add(all_but(tests, {5, 6}), true, 0.02);
+  GroupWeights weights;
+  group.predict(weights);
+  weights.weight = 1;
+  GroupPrediction prediction(weights);
+  for (const std::uint32_t listed : {0U, 1U, 3U, 7U, 0x1fU, 0xffU, 0x3e0U, 0x3feU, 0x3ffU}) {
+    double fail = 0;
+    for (const GroupWeights::Part& part : weights.parts) {
+      // All groups that are large enough, one by one, members independent.
+      double all = 0, held = 0;
+      for (std::uint32_t members = 0; members < 1U << tests; ++members) {
+        if (static_cast<std::size_t>(std::popcount(members)) < least) continue;
+        double probability = 1;
+        for (std::size_t i = 0; i < tests; ++i) {
+          const double absent = std::exp(part.log_absent[static_cast<Eigen::Index>(i)]);
+          probability *= (members >> i & 1U) != 0 ? 1 - absent : absent;
+        }
+        all += probability;
+        if ((members & ~listed) == 0) held += probability;
+      }
+      fail += part.share * (part.out + held / all * (part.in - part.out));
+    }
+    prediction.restart();
+    for (TestIndex test = 0; test < tests; ++test)
+      if ((listed >> test & 1U) != 0) prediction.include(test);
+    INFO(listed);
+    CHECK(prediction.sums().fail == Approx(fail).epsilon(1e-6));
   }
 }
 

@@ -117,6 +117,21 @@ TEST_CASE("a leak is told from a test that ran in all its failures without runni
   REQUIRE(dear * 2 < most);
 }
 
+TEST_CASE("passes of a short list say nothing against a leak that needs many tests, however many they are") {
+  DosePosterior leak(DosePosterior::Form::leak);
+  leak.add(1, true, 1);
+  leak.add(1, true, 1);
+  for (int i = 0; i < 100; ++i) leak.add(0.04, false, 1);
+  const double before = leak.log_marginal();
+  for (int i = 0; i < 20000; ++i) leak.add(0.04, false, 1);
+  // What is left are the leaks that start at a share of 0.2 and more: half of the shapes.
+  CHECK(leak.log_marginal() > before - 1);
+  DoseWeights weights;
+  leak.predict(weights);
+  CHECK(weights.rate_at(0.04) < 1e-4);
+  CHECK(weights.rate_at(1) > 0.3);
+}
+
 TEST_CASE("a leak and several polluters are told apart by what a part of the list does") {
   // Failures of a hundred runs behind a quarter of the list and of fifty behind all of it.
   const auto leak_above_several = [](int of_quarter, int of_all) {

@@ -104,6 +104,17 @@ TEST_CASE("every policy copes with an empty list and with nothing but voids") {
   }
 }
 
+TEST_CASE("a search that has spent its machine time abstains") {
+  const SimCase sim_case = generate_case(plain(200, 0.02), CaseKind::polluter, 1, 0);
+  PolicyOptions options;
+  options.max_seconds = 50;
+  simulate::World world(sim_case);
+  const PolicyAnswer answer = find_policy("ours")->explain(sim_case, world, options);
+  CHECK(answer.kind == Kind::inconclusive);
+  CHECK(world.seconds() >= 50);
+  CHECK(world.seconds() < 500);
+}
+
 TEST_CASE("what counts as right") {
   SimCase sim_case;
   sim_case.problem.candidates.resize(5);
