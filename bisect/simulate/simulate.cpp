@@ -28,7 +28,7 @@ std::vector<const Policy*> chosen_policies(const SimulateOptions& options) {
       for (const auto& other : all_policies()) {
         known += (known.empty() ? "" : ", ") + other->name();
       }
-      throw std::invalid_argument("there is no policy '" + name + "'; there are: " + known);
+      throw std::invalid_argument(fmt::format("there is no policy '{}'; there are: {}", name, known));
     }
     chosen.push_back(policy);
   }
