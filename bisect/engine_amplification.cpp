@@ -43,7 +43,7 @@ ComparedArms compared_arms(const Evidence& evidence, const SubsetBits& full) {
 
 double log_evidence_against_amplification(const ComparedArms& arms) {
   thread_local stats::TwoRateModel model(
-      stats::default_rate_prior(),
+      stats::flat_rate_prior(),
       {{amplified_ratio, 1.0}, {0.6, matters_little / 2}, {0.8, matters_little / 2}});
   const ArmCounts& alone = arms.alone;
   const ArmCounts& most = arms.most;
@@ -81,7 +81,7 @@ std::optional<double> least_rate_compared(double seconds_a_run, double bearable)
 
 ListMatters list_matters_by(double log_evidence, double spent, double bearable, bool worth_it) {
   if (log_evidence >= std::log(amplification_evidence)) return ListMatters::no;
-  if (log_evidence <= -std::log(amplification_evidence)) return ListMatters::maybe;
+  if (log_evidence <= -std::log(amplification_shown)) return ListMatters::maybe;
   if (!worth_it) return ListMatters::not_asked;
   if (spent <= 2 * bearable) return ListMatters::open;
   return log_evidence < 0 ? ListMatters::maybe : ListMatters::not_asked;

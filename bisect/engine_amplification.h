@@ -12,19 +12,21 @@ namespace flakebisect::bisect {
 
 /// A victim that fails alone at half its rate or more counts as 'self'. What must be told from it is this.
 inline constexpr double amplified_ratio = 1.0 / 3;
-/// How much likelier the outcomes must be where the list does not matter.
-inline constexpr double amplification_evidence = 30;
+/// How much likelier the outcomes must be where the list does not matter, and where it does: the first ends the
+/// search, the second asks for more.
+inline constexpr double amplification_evidence = 100;
+inline constexpr double amplification_shown = 30;
 /// What the comparison may be expected to cost: seconds of machine time, or so many probes where probes are
 /// counted. An error here sends a reader to look at the victim alone, where the failure does show: it costs
 /// hours, not days, and is rare. docs/statistics.md has what other limits cost and buy.
-inline constexpr double bearable_seconds = 1200;
+inline constexpr double bearable_seconds = 2200;
 inline constexpr double bearable_probes = 300;
 
 /// It is begun where the rate of the victim alone may, with this probability, be one at which it is bearable.
-inline constexpr double worth_comparing = 0.4;
+inline constexpr double worth_comparing = 0.15;
 /// The list that is compared holds the tests with this share of the suspicion, those that take longest for it
 /// left out.
-inline constexpr double compared_share = 0.95;
+inline constexpr double compared_share = 0.98;
 
 /// The other way round: the victim that fails alone more often than not, but hardly behind the list, fails
 /// there for a reason of its own (it is the first test of its process; it lacks what another test sets up),
@@ -47,7 +49,9 @@ struct ComparedArms {
 ComparedArms compared_arms(const Evidence& evidence, const SubsetBits& full);
 
 /// log of how much likelier the outcomes are if the list changes the rate by less than half than if the
-/// victim fails alone at a third of its rate behind the list.
+/// victim fails alone at a third of its rate behind the list. Only the ratio is asked about: the rate itself is
+/// taken to be anywhere (flat over its log-odds), for a prior by which rates of 0.3 are six times rarer than
+/// rates of 0.1 would answer for the list that does not matter.
 double log_evidence_against_amplification(const ComparedArms& arms);
 
 /// The same against a rate behind the list that is a third of the victim's alone.

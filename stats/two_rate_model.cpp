@@ -40,6 +40,11 @@ RatePrior default_rate_prior() {
           {0.002, 0.01, 0.25, 0.35, 0.25, 0.25, 0.13, 0.04, 0.03, 0.025, 0.01}};
 }
 
+RatePrior flat_rate_prior() {
+  const std::vector<double> range = default_rate_prior().logits;
+  return {{range.front(), range.back()}, {1, 1}};
+}
+
 TwoRateModel::TwoRateModel(RatePrior prior, std::vector<RatioCell> cells)
     : prior_(std::move(prior)), cells_(std::move(cells)) {
   if (prior_.logits.size() < 2 || prior_.logits.size() != prior_.densities.size())

@@ -22,6 +22,9 @@ struct RatePrior {
 /// it.
 RatePrior default_rate_prior();
 
+/// The same range, every log-odds alike: where the question is not how often failures come.
+RatePrior flat_rate_prior();
+
 /// The density at `logit`, relative.
 double rate_density(const RatePrior& prior, double logit);
 

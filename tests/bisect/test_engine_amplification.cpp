@@ -5,7 +5,10 @@
 #include <cmath>
 
 #include "engine_harness.h"
+#include "stats/log_math.h"
+#include "stats/two_rate_model.h"
 
+namespace stats = flakebisect::stats;
 using namespace flakebisect::bisect;
 using namespace flakebisect::bisect::testing;
 
@@ -55,16 +58,28 @@ void add_runs(Engine& engine, std::uint64_t first_id, const std::vector<TestInde
 TEST_CASE("equal rates speak for a list that does not matter, a threefold rate against it") {
   REQUIRE(log_evidence_against_amplification(compared(0, 0, 0, 0)) == Approx(0).margin(1e-9));
   REQUIRE(log_evidence_against_amplification(compared(20, 80, 20, 80)) > std::log(amplification_evidence));
-  REQUIRE(log_evidence_against_amplification(compared(10, 90, 30, 70)) < -std::log(amplification_evidence));
+  REQUIRE(log_evidence_against_amplification(compared(10, 90, 30, 70)) < -std::log(amplification_shown));
   // One arm alone tells nothing of a ratio that the prior of the rate leaves open.
   REQUIRE(std::abs(log_evidence_against_amplification(compared(10, 90, 0, 0))) < 1.5);
+}
+
+TEST_CASE("how rare a rate is in the wild has no say in whether the list matters") {
+  // The prior of rates in the wild takes 0.3 to be six times rarer than 0.1. By it, outcomes between the two
+  // explanations would speak for a list that does not matter more than a comparison of ratios lets them.
+  const ComparedArms between = compared(15, 85, 15, 45);
+  stats::TwoRateModel wild(stats::default_rate_prior(), {{amplified_ratio, 1.0}, {0.6, 0.05}, {0.8, 0.05}});
+  wild.set_totals(30, 130);
+  const double by_the_wild = stats::log_add(std::log(0.9) + wild.constant_rate().log_marginal,
+                                            wild.evaluate(15, 45, 1, 3).log_marginal) -
+                             wild.evaluate(15, 45, 0, 1).log_marginal;
+  REQUIRE(log_evidence_against_amplification(between) < by_the_wild - std::log(2));
 }
 
 TEST_CASE("rarer failures need more runs behind the list, by about the inverse of the rate") {
   REQUIRE(runs_to_exclude_amplification(0.01) ==
           Approx(10 * runs_to_exclude_amplification(0.1)).epsilon(0.3));
   REQUIRE(runs_to_exclude_amplification(0.3) < runs_to_exclude_amplification(0.1));
-  REQUIRE(runs_to_exclude_amplification(1.0) < 2);
+  REQUIRE(runs_to_exclude_amplification(1.0) < 3);
   REQUIRE(runs_to_exclude_amplification(1.0) == runs_to_exclude_amplification(0.5));
 }
 
@@ -83,7 +98,7 @@ TEST_CASE("a comparison that is given up still tells what it leaned to") {
   for (const double spent : {0.0, 150.0, 500.0}) {
     CAPTURE(spent);
     REQUIRE(list_matters_by(sure, spent, 100, true) == ListMatters::no);
-    REQUIRE(list_matters_by(-sure, spent, 100, true) == ListMatters::maybe);
+    REQUIRE(list_matters_by(-std::log(amplification_shown), spent, 100, true) == ListMatters::maybe);
   }
   for (const double lean : {-0.5 * sure, 0.5 * sure}) {
     CAPTURE(lean);

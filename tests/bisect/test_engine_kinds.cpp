@@ -78,8 +78,8 @@ TEST_CASE("self is said only once the known state-setters ran and it failed all 
     for (const TestIndex test : setters) cleared_setters += cleared.count(test);
     CHECK(cleared_setters >= 7);
   }
-  // Lists are compared in random order, so that the number of probes varies.
-  CHECK(probes < 80 * seeds);
+  // The comparison that excludes, at a hundred to one, that the list triples the rate is part of it.
+  CHECK(probes < 120 * seeds);
 }
 
 TEST_CASE("a leak: the more ran before, the more failures") {
