@@ -12,8 +12,8 @@ namespace flakebisect::bisect {
 
 /// A victim that fails alone at half its rate or more counts as 'self'. What must be told from it is this.
 inline constexpr double amplified_ratio = 1.0 / 3;
-/// How much likelier the outcomes must be where the list does not matter, and where it does: the first ends the
-/// search, the second asks for more.
+/// How much likelier the outcomes must be where the list does not matter, and where it does: the first ends
+/// the search, the second asks for more.
 inline constexpr double amplification_evidence = 100;
 inline constexpr double amplification_shown = 30;
 /// What the comparison may be expected to cost: seconds of machine time, or so many probes where probes are
@@ -49,9 +49,9 @@ struct ComparedArms {
 ComparedArms compared_arms(const Evidence& evidence, const SubsetBits& full);
 
 /// log of how much likelier the outcomes are if the list changes the rate by less than half than if the
-/// victim fails alone at a third of its rate behind the list. Only the ratio is asked about: the rate itself is
-/// taken to be anywhere (flat over its log-odds), for a prior by which rates of 0.3 are six times rarer than
-/// rates of 0.1 would answer for the list that does not matter.
+/// victim fails alone at a third of its rate behind the list. Only the ratio is asked about: the rate itself
+/// is taken to be anywhere (flat over its log-odds), for a prior by which rates of 0.3 are six times rarer
+/// than rates of 0.1 would answer for the list that does not matter.
 double log_evidence_against_amplification(const ComparedArms& arms);
 
 /// The same against a rate behind the list that is a third of the victim's alone.

@@ -35,13 +35,14 @@ class Importer final : public repo_reader::TestVisitor {
   std::unordered_map<std::size_t, std::string> signatures;  ///< by the position in the stream
 };
 
-Ending ending_of(const repo_reader::ExecutedTest& test) {
+Ending ending_of(const repo_reader::ExecutedTest& test, bool unexpected_success_fails) {
   if (test.unfinished) return Ending::unfinished;
   switch (test.status) {
     case Status::success:
     case Status::xfail:
-    case Status::uxsuccess:
       return Ending::pass;
+    case Status::uxsuccess:
+      return unexpected_success_fails ? Ending::fail : Ending::pass;
     case Status::fail:
       return Ending::fail;
     case Status::skip:
@@ -54,10 +55,11 @@ Ending ending_of(const repo_reader::ExecutedTest& test) {
 std::string signature_of(const repo_reader::ExecutedTest& test, Importer& importer) {
   const auto found = importer.signatures.find(test.stream_position);
   if (found != importer.signatures.end()) return std::move(found->second);
+  if (test.status == Status::uxsuccess) return "unexpected success";
   return test.unfinished ? "it did not end: hung, or its process died" : "failure without a traceback";
 }
 
-void take(repo_reader::TestRun& tests, Importer& importer, ImportedRun& run) {
+void take(repo_reader::TestRun& tests, Importer& importer, bool unexpected_success_fails, ImportedRun& run) {
   run.damaged_parts = static_cast<std::uint32_t>(tests.damaged_parts);
   std::unordered_map<std::string, std::uint32_t> signature_ids;
   std::optional<std::int64_t> first;
@@ -71,7 +73,7 @@ void take(repo_reader::TestRun& tests, Importer& importer, ImportedRun& run) {
     for (auto& test : worker.tests) {
       if (!test.runnable) continue;
       Result result;
-      result.ending = ending_of(test);
+      result.ending = ending_of(test, unexpected_success_fails);
       if (test.start) result.start_micros = test.start->microseconds;
       if (test.seconds) result.seconds = static_cast<float>(*test.seconds);
       if (test.start && (!first || result.start_micros < *first)) first = result.start_micros;
@@ -120,7 +122,7 @@ ImportedRun import_run(const repo_reader::Repository& repository, repo_reader::R
     decoder.finish();
     folder.finish();
     auto tests = importer.builder.finish();
-    take(tests, importer, run);
+    take(tests, importer, repository.unexpected_success_fails(), run);
   } catch (const repo_reader::InputError& error) {
     run.error = error.what();
   }

@@ -79,7 +79,7 @@ std::vector<Batch> bars_plan(std::uint64_t cases, bool smoke) {
     batch.label = field_label(kind);
     batch.options.confidence = 0.95;
     // Nothing will ever be found there: how long the search goes on says nothing, so it is cut short.
-    batch.options.max_probes = smoke ? 100 : kind == CaseKind::not_reproduced ? 500 : 20000;
+    batch.options.max_probes = smoke ? 100 : kind == CaseKind::not_reproduced ? 500 : 100000;
     batch.options.max_seconds = 5e5;
     batch.policies = policies({"ours", "told-q", "by-hand", "change-point", "random-halves", "testr"});
     batches.push_back(batch);

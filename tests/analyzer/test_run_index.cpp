@@ -149,3 +149,18 @@ TEST_CASE("A history is the same whatever was indexed before") {
   CHECK(memory.warnings.size() == 1);
   CHECK(memory.history.results.size() == 29);
 }
+
+TEST_CASE("An unexpected success is what the repository's own tool takes it for") {
+  for (const bool stestr : {false, true}) {
+    Folder folder;
+    const auto store = folder.path / (stestr ? ".stestr" : ".testrepository");
+    fs::create_directory(store);
+    std::ofstream(store / "0") << "test: a.b\nuxsuccess: a.b\n";
+    const auto imported = import_run(Repository::find(folder.path), 0);
+    CHECK(imported.error.empty());
+    REQUIRE(imported.results.size() == 1);
+    CHECK(imported.results[0].ending == (stestr ? Ending::fail : Ending::pass));
+    CHECK(imported.signatures ==
+          (stestr ? std::vector<std::string>{"unexpected success"} : std::vector<std::string>{}));
+  }
+}
