@@ -172,6 +172,38 @@ TEST_CASE("the same seed and outcomes give the same probes, also after a resumed
   CHECK(a->purpose == b->purpose);
 }
 
+TEST_CASE("a resumed session counts the controls of a set, each for its member") {
+  const Problem problem = make_problem(30);
+  for (std::uint64_t seed = 1; seed <= 5; ++seed) {
+    CAPTURE(seed);
+    EngineOptions options;
+    options.seed = seed;
+    Engine first(problem, options);
+    std::vector<Observation> stored;
+    flakebisect::stats::Rng rng(seed, 7);
+    std::set<std::vector<TestIndex>> controls;
+    // Until each control of a set has run and the comparison speaks for it.
+    while (controls.size() < 2 || first.verdict().e_value < 2) {
+      const std::optional<Probe> probe = first.next_probe();
+      REQUIRE(probe.has_value());
+      const bool both = std::count(probe->subset.begin(), probe->subset.end(), 4) +
+                            std::count(probe->subset.begin(), probe->subset.end(), 21) ==
+                        2;
+      Observation observation = seen(probe->subset, both && rng.bernoulli(0.5));
+      observation.probe_id = probe->id;
+      observation.purpose = probe->purpose;
+      observation.asked = probe->subset;
+      first.observe(observation);
+      stored.push_back(observation);
+      if (probe->purpose == Purpose::control && probe->subset.size() == 1) controls.insert(probe->subset);
+    }
+    Engine second(problem, options);
+    for (const Observation& observation : stored) second.observe(observation);
+    CHECK(second.verdict().alternatives.front().kind == Kind::polluter_set);
+    CHECK(second.verdict().e_value == Approx(first.verdict().e_value));
+  }
+}
+
 TEST_CASE("a hundred thousand observations leave finite numbers") {
   const Problem problem = make_problem(6);
   Engine engine(problem, {});
