@@ -54,7 +54,7 @@ TEST_CASE("the same seed gives the same forecast, several slots a shorter one, s
   CHECK(*forecast(parallel, never).median_seconds < *one.median_seconds);
   auto slow = input;
   for (auto& observation : slow.seen) observation.seconds *= 3;
-  input.most_trials = slow.most_trials = 120;
+  input.most_trials = slow.most_trials = 400;
   // Not exactly three times: the slower probes are taken for a longer start-up, and larger subsets are
   // chosen.
   CHECK(*forecast(slow, never).median_seconds ==

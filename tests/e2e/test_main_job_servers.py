@@ -156,7 +156,7 @@ PYTHONHASHSEED=$(wc -l < seeds) exec {shlex.join(UNITTEST)} discover -t . .
         (self.folder / "list").write_text("\n".join(tests + [self.VICTIM]) + "\n")
 
     def test_varies_by_process(self):
-        report = self.bisect("--load-list", "list", "--test", self.VICTIM, "--server", "./server", "--max-probes", "300")
+        report = self.bisect("--load-list", "list", "--test", self.VICTIM, "--server", "./server", "--max-probes", "1500")
         self.assertEqual((report["verdict"]["kind"], report["verdict"]["tests"]), ("self", []),
                          json.dumps(report["verdict"], indent=1))
         remarks = " ".join(report["verdict"]["remarks"])
