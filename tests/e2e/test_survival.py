@@ -159,9 +159,10 @@ class SecondProcessTest(SurvivalProject):
     ONE_IN = 2
 
     def test_the_second_is_told_who_holds_it(self):
-        process = self.start("--run-id", "7", *LONG, incarnation=1)
+        # From its fifth run on it waits, so that it is not done before the others have asked.
+        process = self.start("--run-id", "7", *LONG, incarnation=1, HANG_FROM="5")
         try:
-            while not self.journal_lines():
+            while len(self.journal_lines()) < 8:  # a start and an end each
                 self.assertIsNone(process.poll())
                 time.sleep(0.01)
             for words in (["resume", "1"], ["sessions", "delete", "1"]):
