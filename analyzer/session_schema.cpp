@@ -3,6 +3,8 @@
 #include <SQLiteCpp/SQLiteCpp.h>
 
 #include <array>
+#include <chrono>
+#include <thread>
 
 #include "analyzer/session_store.h"
 
@@ -65,6 +67,21 @@ void check_owner(SQLite::Database& database, const std::string& path) {
   if (tables != 0 && application != application_id) {
     throw UnusableSession("the session file " + path +
                           " is the SQLite file of another program; name another with --session FILE");
+  }
+}
+
+void use_write_ahead_log(SQLite::Database& database) {
+  constexpr int sqlite_busy = 5;
+  constexpr auto pause = std::chrono::milliseconds(5);
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+  for (;;) {
+    try {
+      database.exec("PRAGMA journal_mode = WAL");
+      return;
+    } catch (const SQLite::Exception& error) {
+      if (error.getErrorCode() != sqlite_busy || std::chrono::steady_clock::now() >= deadline) throw;
+    }
+    std::this_thread::sleep_for(pause);
   }
 }
 

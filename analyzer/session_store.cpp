@@ -206,7 +206,7 @@ SessionStore::SessionStore(const std::string& path, Access access) {
   try {
     state_ = std::make_unique<State>(path);
     check_owner(state_->database, path);
-    state_->database.exec("PRAGMA journal_mode = WAL");
+    use_write_ahead_log(state_->database);
     state_->database.exec("PRAGMA synchronous = FULL");
     state_->database.exec("PRAGMA foreign_keys = ON");
     migrate(state_->database, path);

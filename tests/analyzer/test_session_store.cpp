@@ -167,6 +167,41 @@ TEST_CASE("one process works on a session, the second is told who") {
   for (const int descriptor : {to_child[0], to_child[1], to_parent[0], to_parent[1]}) close(descriptor);
 }
 
+TEST_CASE("many processes make one session file at once") {
+  for (int round = 0; round < 40; ++round) {
+    const TemporaryFolder folder;
+    const std::string file = (folder.path / "sessions.sqlite").string();
+    int gate[2];
+    REQUIRE(pipe(gate) == 0);
+    std::vector<pid_t> children;
+    for (int number = 0; number < 8; ++number) {
+      const pid_t child = fork();
+      REQUIRE(child >= 0);
+      if (child == 0) {
+        close(gate[1]);
+        char nothing = 0;
+        const bool opened = read(gate[0], &nothing, 1) == 0;  // they start together: when the gate is closed
+        try {
+          SessionStore store(file);
+          store.create(example(), {});
+        } catch (...) {
+          _exit(1);
+        }
+        _exit(opened ? 0 : 2);
+      }
+      children.push_back(child);
+    }
+    close(gate[0]);
+    close(gate[1]);
+    for (const pid_t child : children) {
+      int status = 0;
+      REQUIRE(waitpid(child, &status, 0) == child);
+      CHECK(status == 0);
+    }
+    CHECK(SessionStore(file).list().size() == 8);
+  }
+}
+
 TEST_CASE("files that are no session file of ours are refused with advice") {
   TemporaryFolder folder;
   const auto text = (folder.path / "text").string();
