@@ -11,8 +11,8 @@ namespace flakebisect::analyzer {
 
 namespace {
 
-/// Also to be raised when runs are decoded differently: an older index is made anew.
-// 2: unexpected successes are failures in stestr's repositories.
+/// Also to be raised when runs are decoded differently: an older index is made anew. 2: unexpected successes
+/// are failures in stestr's repositories.
 constexpr int schema_version = 2;
 /// Told apart from other programs' SQLite files by this application id ("FBix").
 constexpr int application_id = 0x46426978;

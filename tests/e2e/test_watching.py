@@ -19,8 +19,8 @@ class WatchingTest(SmallProject):
     def test_a_terminal(self):
         main, far = pty.openpty()
         # So sure that it confirms for longer than the view stands between two pictures.
-        process = subprocess.Popen([PROGRAM, "--run-id", "7", "--jobs", "2", "--confidence", "0.999999999999"], cwd=self.folder, stdin=subprocess.DEVNULL,
-                                   stdout=subprocess.DEVNULL, stderr=far,
+        process = subprocess.Popen([PROGRAM, "--run-id", "7", "--jobs", "2", "--confidence", "0.999999999999"],
+                                   cwd=self.folder, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=far,
                                    env={**os.environ, "TERM": "xterm", "LC_ALL": "C.UTF-8", "COLUMNS": "80"})
         os.close(far)
         shown = b""
