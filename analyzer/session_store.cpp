@@ -12,6 +12,7 @@
 #include "analyzer/index_list.h"
 #include "analyzer/session_locks.h"
 #include "analyzer/session_schema.h"
+#include "analyzer/sqlite_damage.h"
 
 namespace flakebisect::analyzer {
 
@@ -19,23 +20,20 @@ namespace {
 
 std::string advice(const std::string& path, const SQLite::Exception& error) {
   std::string start = "the session file " + path + ": " + error.what();
+  if (means_damage(error)) return start + "; move it away or name another with --session FILE";
   switch (error.getErrorCode()) {
     case 8:   // SQLITE_READONLY
     case 14:  // SQLITE_CANTOPEN
       return start + "; name a file that can be written with --session FILE";
     case 13:  // SQLITE_FULL
       return start + "; free space on the disk, then go on with 'flakebisect resume'";
-    case 26:  // SQLITE_NOTADB
-    case 11:  // SQLITE_CORRUPT
-      return start + "; move it away or name another with --session FILE";
     default:
       return start;
   }
 }
 
 [[noreturn]] void fail(const std::string& path, const SQLite::Exception& error) {
-  const int code = error.getErrorCode();
-  if (code == 26 || code == 11) throw UnusableSession(advice(path, error));
+  if (means_damage(error)) throw UnusableSession(advice(path, error));
   throw SessionError(advice(path, error));
 }
 

@@ -3,9 +3,11 @@
 #include <SQLiteCpp/SQLiteCpp.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <filesystem>
 
 #include "analyzer/analyze/run_codec.h"
+#include "analyzer/sqlite_damage.h"
 
 namespace flakebisect::analyzer {
 
@@ -16,8 +18,7 @@ namespace {
 constexpr int schema_version = 2;
 /// Told apart from other programs' SQLite files by this application id ("FBix").
 constexpr int application_id = 0x46426978;
-constexpr int sqlite_corrupt = 11;
-constexpr int sqlite_not_a_database = 26;
+constexpr int sqlite_error = 1;
 
 constexpr const char* schema = R"sql(
   CREATE TABLE repository (id INTEGER PRIMARY KEY, path TEXT NOT NULL UNIQUE);
@@ -62,13 +63,13 @@ class Names {
   std::unordered_map<std::string, std::uint32_t> known_;
 };
 
-std::vector<std::string> read_names(SQLite::Database& database, const std::string& sql) {
+/// Names are numbered from 1 on without gaps, as nothing ever removes one. Nothing where they are not.
+std::optional<std::vector<std::string>> read_names(SQLite::Database& database, const std::string& sql) {
   std::vector<std::string> names(1);
   SQLite::Statement query(database, sql);
   while (query.executeStep()) {
-    const auto id = static_cast<std::size_t>(query.getColumn(0).getInt64());
-    if (id >= names.size()) names.resize(id + 1);
-    names[id] = query.getColumn(1).getString();
+    if (query.getColumn(0).getInt64() != static_cast<std::int64_t>(names.size())) return std::nullopt;
+    names.push_back(query.getColumn(1).getString());
   }
   return names;
 }
@@ -95,9 +96,9 @@ struct RunIndex::State {
   }
 
   static IndexError converted(const std::string& path, const SQLite::Exception& error) {
-    const int code = error.getErrorCode();
-    return IndexError(fmt::format("{}: {}", path, error.what()),
-                      code == sqlite_corrupt || code == sqlite_not_a_database);
+    // The statements are right: where one of them is wrong for this file, its tables are not what they were.
+    const bool tables_lost = error.getErrorCode() == sqlite_error;
+    return IndexError(fmt::format("{}: {}", path, error.what()), tables_lost || means_damage(error));
   }
 
   /// Before anything is changed: another program's file is left as it is.
@@ -224,18 +225,24 @@ void RunIndex::forget(const std::vector<repo_reader::RunId>& gone) {
 History RunIndex::load(repo_reader::RunId first_run, std::int64_t since_micros) {
   return state_->guard([&] {
     History history;
-    history.tests = read_names(state_->database, "SELECT id, name FROM test");
-    history.signatures = read_names(state_->database, "SELECT id, text FROM signature");
+    auto tests = read_names(state_->database, "SELECT id, name FROM test ORDER BY id");
+    auto signatures = read_names(state_->database, "SELECT id, text FROM signature ORDER BY id");
+    if (!tests || !signatures)
+      throw IndexError(fmt::format("{}: its table of names is damaged", state_->path), true);
+    history.tests = *std::move(tests);
+    history.signatures = *std::move(signatures);
     {
       // A result takes some eight bytes: room for all of them at once, instead of a copy with each growth.
       SQLite::Statement size(state_->database,
                              "SELECT total(length(results)) FROM run WHERE repository = ? AND run >= ?"
                              " AND started_micros >= ?");
+      const double most = state_->database.execAndGet("PRAGMA page_count").getDouble() *
+                          state_->database.execAndGet("PRAGMA page_size").getDouble();
       size.bind(1, state_->repository);
       size.bind(2, static_cast<std::int64_t>(first_run));
       size.bind(3, since_micros);
       size.executeStep();
-      history.results.reserve(static_cast<std::size_t>(size.getColumn(0).getDouble() / 7.5));
+      history.results.reserve(static_cast<std::size_t>(std::min(size.getColumn(0).getDouble(), most) / 7.5));
     }
     SQLite::Statement query(state_->database,
                             "SELECT run, started_micros, wall_seconds, damaged_parts, results FROM run"

@@ -3,6 +3,7 @@
 #include <catch2/catch.hpp>
 #include <filesystem>
 #include <fstream>
+#include <random>
 
 #include "analyzer/analyze/index_update.h"
 #include "repo_reader/repository.h"
@@ -162,5 +163,43 @@ TEST_CASE("An unexpected success is what the repository's own tool takes it for"
     CHECK(imported.results[0].ending == (stestr ? Ending::fail : Ending::pass));
     CHECK(imported.signatures ==
           (stestr ? std::vector<std::string>{"unexpected success"} : std::vector<std::string>{}));
+  }
+}
+
+TEST_CASE("An index with damage anywhere is made anew, and never ends the analysis") {
+  Folder folder;
+  const auto store = folder.path / ".testrepository";
+  fs::create_directory(store);
+  for (int n = 0; n < 12; ++n) write_run(store, n, n % 4 == 0);
+  const auto repository = Repository::find(folder.path);
+  const auto file = folder.path / ".flakebisect" / "index.sqlite";
+  const auto silent = [](std::size_t, std::size_t) {};
+  REQUIRE(indexed_history(repository, file.string(), {}, silent).warnings.empty());
+  std::string whole;
+  {
+    std::ifstream stream(file, std::ios::binary);
+    whole.assign(std::istreambuf_iterator<char>(stream), {});
+  }
+  REQUIRE(whole.size() > 8192);
+  std::mt19937 random(1);
+  const auto below = [&](std::size_t bound) { return random() % bound; };
+  for (int round = 0; round < 400; ++round) {
+    // Behind the file's first hundred bytes, which say whose file it is: all of it, or up to 64 bytes.
+    std::string damaged = whole;
+    const bool all = round % 2 == 0;
+    const std::size_t first = all ? 100 + below(1500) : 100 + below(whole.size() - 164);
+    const std::size_t last = all ? whole.size() : first + 1 + below(64);
+    for (std::size_t i = first; i < last; ++i) damaged[i] = static_cast<char>(random());
+    RunIndex::remove(file.string());
+    std::ofstream(file, std::ios::binary) << damaged;
+    INFO("round " << round << ", bytes " << first << " to " << last);
+    const auto found = indexed_history(repository, file.string(), {}, silent);
+    for (const auto& warning : found.warnings) CHECK_THAT(warning, Catch::Contains("the index is damaged"));
+    CHECK(found.history.runs.size() == 12);
+    CHECK(found.history.results.size() == 12);
+    if (!all) continue;
+    CHECK(found.warnings.size() == 1);
+    CHECK(found.decoded_runs == 12);
+    CHECK(indexed_history(repository, file.string(), {}, silent).decoded_runs == 0);
   }
 }
