@@ -371,7 +371,11 @@ std::optional<Probe> Engine::next_probe() {
   if (state.alone_contradicts_self(top))
     return state.issue(state.one_of_several(), Purpose::search, std::nullopt);
   const bool likely_a_leak = top.kind == Kind::cumulative && top.probability >= duel_from;
-  if ((likely_a_leak && !state.outweighs_other_kinds(top)) || state.weights().crowd > several_beyond_doubt)
+  const bool maybe_several = (likely_a_leak && !state.outweighs_several(level_cumulative)) ||
+                             state.weights().crowd > several_beyond_doubt;
+  // By turns with what is chosen below: one polluter, or two needed together, may look like several or a leak
+  // after some bad luck, and what is drawn hardly ever tells them apart.
+  if (maybe_several && state.next_id % 2 == 0)
     return state.issue(state.leak_or_several(), Purpose::search, std::nullopt);
   Weights expected = state.weights_with_pending();
   // What is left to be shown is that it outweighs each other kind, the rare ones too.

@@ -37,9 +37,13 @@ bool Engine::State::outweighs_other_kinds(const Answer& answer, double times) {
   const std::size_t own = level_of(answer.kind, answer.tests.size());
   for (std::size_t kind = 0; kind < level_count; ++kind)
     if (kind != own && levels[own] < times * evidence_needed(own, kind) * levels[kind]) return false;
-  const double several = weights().crowd;
-  if (own == level_cumulative) return levels[own] >= leak_above_several * several;
-  return (own != level_pair && own != level_set) || levels[own] >= set_above_several * several;
+  return outweighs_several(own);
+}
+
+bool Engine::State::outweighs_several(std::size_t kind) {
+  const double several = weights().crowd, own = posterior.levels(weights())[kind];
+  if (kind == level_cumulative) return own >= leak_above_several * several;
+  return (kind != level_pair && kind != level_set) || own >= set_above_several * several;
 }
 
 double evidence_needed(std::size_t answer, std::size_t other) {

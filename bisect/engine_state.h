@@ -194,6 +194,9 @@ struct Engine::State {
   /// the chance that a kind's cases are mistaken for another kind is then bounded for each kind by itself,
   /// the rare ones too. `times` as much evidence as is needed (evidence_needed()).
   bool outweighs_other_kinds(const Answer& answer, double times = 1);
+  /// The same of several polluters, each enough, for the kinds (level_...) that look like them: a leak, a
+  /// set.
+  bool outweighs_several(std::size_t kind);
   /// The list without tests of the failing run whose failure would settle 'self', at the least expected cost;
   /// nothing where no such list does.
   std::optional<std::vector<TestIndex>> settling_self();
