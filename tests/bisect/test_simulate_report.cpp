@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <cmath>
 #include <cstdlib>
@@ -179,6 +180,33 @@ TEST_CASE("several polluters that bite often are not taken for a leak or a set")
   REQUIRE(results[0]["cases"].size() == 60);
   CHECK(results[0]["wrong"].get<int>() * 20 <= 60);
   CHECK(results[0]["abstained"].get<int>() <= 6);
+}
+
+TEST_CASE(
+    "one polluter that looked like a leak after some bad luck is found without running the list on and on") {
+  // Where what looked like several polluters was searched by drawn lists alone, these took 8,122 s together.
+  SimulateOptions options;
+  options.kinds = {CaseKind::polluter};
+  options.policies = {"ours"};
+  options.field.tests = {150, 150};
+  options.field.q = {0.2, 0.2};
+  options.field.background = Range{0.01, 0.01};
+  options.field.startup_seconds = {2, 2};
+  options.field.history_runs = 0;
+  options.field.correlation = options.field.drift = options.field.void_rate = options.field.other_rate = 0;
+  options.field.cleaners = false;
+  double seconds = 0;
+  for (const std::size_t one : {19U, 87U, 121U}) {
+    options.trace_case = one;
+    std::string text = output_of(options);
+    CHECK_THAT(text, Catch::EndsWith("s: right\n"));
+    text.erase(std::remove(text.begin(), text.end(), ','), text.end());
+    const std::size_t after = text.find(" probes ", text.rfind("verdict: "));
+    REQUIRE(after != std::string::npos);
+    seconds += std::stod(text.substr(after + std::string(" probes ").size()));
+  }
+  CHECK(seconds > 500);
+  CHECK(seconds < 6000);
 }
 
 TEST_CASE("one case can be read probe by probe") {
