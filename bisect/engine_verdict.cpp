@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 
+#include "bisect/engine_amplification.h"
 #include "bisect/engine_fit.h"
 #include "bisect/engine_processes.h"
 #include "bisect/engine_state.h"
@@ -78,22 +79,27 @@ std::vector<Arm> evidence_arms(const Problem& problem, const Evidence& evidence,
 }
 
 /// 'Self' says that the victim fails without the others, not that they leave it alone: that is said where the
-/// probes leave room for a rate twice as high behind other tests.
-std::optional<std::string> amplification_remark(const Evidence& evidence) {
-  const ArmCounts alone = evidence.arm({});
-  const std::uint64_t runs = evidence.probe_runs() - alone.probe_runs;
-  const std::uint64_t failures = evidence.probe_failures() - alone.probe_failures;
+/// runs of the whole list (nearly all of it) leave room for a rate twice as high. Shorter lists say nothing
+/// of the tests that they left out.
+std::optional<std::string> amplification_remark(const ComparedArms& arms) {
+  const ArmCounts& alone = arms.alone;
+  const ArmCounts& most = arms.most;
   if (alone.probe_runs == 0) return std::nullopt;
-  if (runs == 0)
-    return "it was not run behind other tests here, so they may make it fail more often than it does alone";
+  if (most.probe_runs == 0)
+    return "it was not run behind the whole list here, so other tests may make it fail more often than it "
+           "does "
+           "alone";
   const double rate =
       (static_cast<double>(alone.probe_failures) + 0.5) / (static_cast<double>(alone.probe_runs) + 1);
-  const double high = stats::jeffreys_interval(static_cast<double>(failures), static_cast<double>(runs)).high;
+  const double high =
+      stats::jeffreys_interval(static_cast<double>(most.probe_failures), static_cast<double>(most.probe_runs))
+          .high;
   if (high < 2 * rate) return std::nullopt;
   return fmt::format(
-      "behind other tests {} of {} runs failed: that they make it fail {:.2g} times as often as alone is not "
-      "excluded",
-      failures, runs, high / rate);
+      "behind the whole list, or nearly all of it, {} of {} runs failed: that other tests make it fail "
+      "{:.2g} "
+      "times as often as alone is not excluded",
+      most.probe_failures, most.probe_runs, high / rate);
 }
 
 /// What a failing list leaves behind on the machine (a file, a row, a container) may make every later run
@@ -192,7 +198,7 @@ Verdict Engine::State::own_verdict(bool final) {
     const Weights& w = weights();
     if (w.amplified.weight.sum() > w.self)
       verdict.remarks.emplace_back("fails alone, and more often after some of the other tests");
-    else if (auto remark = amplification_remark(evidence))
+    else if (auto remark = full_list().empty() ? std::nullopt : amplification_remark(compared))
       verdict.remarks.push_back(std::move(*remark));
   }
   const SubsetBits listed = to_bits(full_list(), problem.candidates.size());

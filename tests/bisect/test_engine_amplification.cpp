@@ -1,5 +1,7 @@
 #include "bisect/engine_amplification.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <catch2/catch.hpp>
 #include <cmath>
@@ -262,6 +264,42 @@ TEST_CASE("a polluter that no run was without is said to be perhaps one of many"
     remarked += said ? 1 : 0;
   }
   CHECK(remarked > 0);
+}
+
+TEST_CASE("of 'self' it is said what runs of the whole list leave open, whatever shorter lists did") {
+  // Half of the tests are so dear that the whole list cannot be compared with the victim alone.
+  Problem problem = make_problem(100, 2.0, 0.1);
+  for (TestIndex test = 50; test < 100; ++test) problem.candidates[test].seconds = 60;
+  int never = 0, seldom = 0, shorter = 0;
+  for (std::uint64_t seed = 1; seed <= 8; ++seed) {
+    CAPTURE(seed);
+    int whole = 0, failed = 0;
+    stats::Rng rng(seed, 5);
+    const Trial trial = search(
+        problem,
+        [&](const std::set<TestIndex>& ran) {
+          const bool fails = rng.bernoulli(0.1);
+          whole += ran.size() >= 90 ? 1 : 0;
+          failed += ran.size() >= 90 && fails ? 1 : 0;
+          shorter += !ran.empty() && ran.size() < 90 ? 1 : 0;
+          return fails ? 1.0 : 0.0;
+        },
+        seed);
+    REQUIRE(trial.verdict.kind == Kind::self);
+    const auto said = [&](const std::string& words) {
+      return std::any_of(trial.verdict.remarks.begin(), trial.verdict.remarks.end(),
+                         [&](const std::string& remark) { return remark.find(words) != std::string::npos; });
+    };
+    CHECK(said("it was not run behind the whole list here") == (whole == 0));
+    never += whole == 0 ? 1 : 0;
+    if (whole == 0 || whole > 10) continue;
+    ++seldom;
+    CHECK(
+        said(fmt::format("behind the whole list, or nearly all of it, {} of {} runs failed", failed, whole)));
+  }
+  CAPTURE(never, seldom, shorter);
+  CHECK(never + seldom > 0);
+  CHECK(shorter > 0);
 }
 
 TEST_CASE("while lists are compared the time left is what that takes, or unknown") {
