@@ -79,6 +79,7 @@ std::optional<std::vector<std::string>> read_names(SQLite::Database& database, c
 struct RunIndex::State {
   std::string path;
   SQLite::Database database;
+  bool ours = false;  ///< the file was found to be an index of this program's
   std::int64_t repository = 0;
   std::optional<Names> tests;
   std::optional<Names> signatures;
@@ -91,13 +92,13 @@ struct RunIndex::State {
     try {
       return action();
     } catch (const SQLite::Exception& error) {
-      throw converted(path, error);
+      throw converted(path, error, ours);
     }
   }
 
-  static IndexError converted(const std::string& path, const SQLite::Exception& error) {
-    // The statements are right: where one of them is wrong for this file, its tables are not what they were.
-    const bool tables_lost = error.getErrorCode() == sqlite_error;
+  static IndexError converted(const std::string& path, const SQLite::Exception& error, bool is_ours) {
+    // The statements are right: where one of them is wrong for an index, its tables are not what they were.
+    const bool tables_lost = is_ours && error.getErrorCode() == sqlite_error;
     return IndexError(fmt::format("{}: {}", path, error.what()), tables_lost || means_damage(error));
   }
 
@@ -112,6 +113,7 @@ struct RunIndex::State {
       throw IndexError(fmt::format("{} was written by a newer flakebisect (schema {}, this program knows {})",
                                    path, found, schema_version),
                        false);
+    ours = tables != 0;
   }
 
   void prepare_schema() {
@@ -146,7 +148,7 @@ RunIndex::RunIndex(const std::string& path, const std::string& repository) {
     state_->tests.emplace(database, "test", "name");
     state_->signatures.emplace(database, "signature", "text");
   } catch (const SQLite::Exception& error) {
-    throw State::converted(path, error);
+    throw State::converted(path, error, state_ && state_->ours);
   }
 }
 

@@ -1,5 +1,7 @@
 #include "analyzer/analyze/run_index.h"
 
+#include <SQLiteCpp/SQLiteCpp.h>
+
 #include <catch2/catch.hpp>
 #include <filesystem>
 #include <fstream>
@@ -57,6 +59,14 @@ void write_run(const fs::path& store, int number, bool fails) {
   std::ofstream(store / std::to_string(number))
       << "time: 2026-01-01 10:00:00.000000Z\ntags: worker-0\ntest: a.b\ntime: 2026-01-01 10:00:01.500000Z\n"
       << (fails ? "failure: a.b [\nTraceback\nError: 7\n]\n" : "success: a.b\n") << "tags: -worker-0\n";
+}
+
+/// Makes a repository with so many runs, of which every fourth failed; its folder.
+fs::path write_runs(const Folder& folder, int count) {
+  fs::path store = folder.path / ".testrepository";
+  fs::create_directory(store);
+  for (int n = 0; n < count; ++n) write_run(store, n, n % 4 == 0);
+  return store;
 }
 
 }  // namespace
@@ -121,9 +131,7 @@ TEST_CASE("A lock is waited for, and given up") {
 
 TEST_CASE("A history is the same whatever was indexed before") {
   Folder folder;
-  const auto store = folder.path / ".testrepository";
-  fs::create_directory(store);
-  for (int n = 0; n < 30; ++n) write_run(store, n, n % 4 == 0);
+  const auto store = write_runs(folder, 30);
   const auto repository = Repository::find(folder.path);
   const auto file = (folder.path / ".flakebisect" / "index.sqlite").string();
   const auto silent = [](std::size_t, std::size_t) {};
@@ -168,9 +176,7 @@ TEST_CASE("An unexpected success is what the repository's own tool takes it for"
 
 TEST_CASE("An index with damage anywhere is made anew, and never ends the analysis") {
   Folder folder;
-  const auto store = folder.path / ".testrepository";
-  fs::create_directory(store);
-  for (int n = 0; n < 12; ++n) write_run(store, n, n % 4 == 0);
+  write_runs(folder, 12);
   const auto repository = Repository::find(folder.path);
   const auto file = folder.path / ".flakebisect" / "index.sqlite";
   const auto silent = [](std::size_t, std::size_t) {};
@@ -202,4 +208,42 @@ TEST_CASE("An index with damage anywhere is made anew, and never ends the analys
     CHECK(found.decoded_runs == 12);
     CHECK(indexed_history(repository, file.string(), {}, silent).decoded_runs == 0);
   }
+}
+
+TEST_CASE("An index whose tables are not what they were is made anew") {
+  Folder folder;
+  write_runs(folder, 4);
+  const auto repository = Repository::find(folder.path);
+  const auto file = (folder.path / ".flakebisect" / "index.sqlite").string();
+  const auto silent = [](std::size_t, std::size_t) {};
+  for (const char* change : {"DROP TABLE run", "DROP TABLE test", "UPDATE test SET id = -1",
+                             "UPDATE signature SET id = id + 1000000000000"}) {
+    INFO(change);
+    REQUIRE(indexed_history(repository, file, {}, silent).warnings.empty());
+    SQLite::Database(file, SQLite::OPEN_READWRITE).exec(change);
+    const auto found = indexed_history(repository, file, {}, silent);
+    REQUIRE(found.warnings.size() == 1);
+    CHECK_THAT(found.warnings[0], Catch::Contains("the index is damaged"));
+    CHECK(found.history.results.size() == 4);
+  }
+}
+
+TEST_CASE("A file that this SQLite cannot read, and that may be another program's, is left alone") {
+  Folder folder;
+  write_runs(folder, 4);
+  const auto repository = Repository::find(folder.path);
+  const auto file = folder.path / "index.sqlite";
+  SQLite::Database(file.string(), SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE)
+      .exec("CREATE TABLE precious (x)");
+  {
+    std::fstream stream(file, std::ios::binary | std::ios::in | std::ios::out);
+    stream.seekp(47);  // the last byte of the schema's format, of which 4 is the newest
+    stream.put(9);
+  }
+  const auto size = fs::file_size(file);
+  const auto found = indexed_history(repository, file.string(), {}, [](std::size_t, std::size_t) {});
+  REQUIRE(found.warnings.size() == 1);
+  CHECK_THAT(found.warnings[0], Catch::Contains("no index is kept"));
+  CHECK(found.history.results.size() == 4);
+  CHECK(fs::file_size(file) == size);
 }

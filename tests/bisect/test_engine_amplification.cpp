@@ -298,7 +298,8 @@ TEST_CASE("of 'self' it is said what runs of the whole list leave open, whatever
         said(fmt::format("behind the whole list, or nearly all of it, {} of {} runs failed", failed, whole)));
   }
   CAPTURE(never, seldom, shorter);
-  CHECK(never + seldom > 0);
+  CHECK(never > 0);
+  CHECK(seldom > 0);
   CHECK(shorter > 0);
 }
 
