@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <map>
+#include <vector>
 
 #include "bisect/engine_state.h"
 #include "stats/beta.h"
@@ -41,10 +43,14 @@ ComparedArms compared_arms(const Evidence& evidence, const SubsetBits& full) {
   return compared;
 }
 
-double log_evidence_against_amplification(const ComparedArms& arms) {
-  thread_local stats::TwoRateModel model(
-      stats::flat_rate_prior(),
-      {{amplified_ratio, 1.0}, {0.6, matters_little / 2}, {0.8, matters_little / 2}});
+double log_evidence_against_amplification(const ComparedArms& arms, double ratio) {
+  thread_local std::map<double, stats::TwoRateModel> models;
+  stats::TwoRateModel& model =
+      models
+          .try_emplace(ratio, stats::flat_rate_prior(),
+                       std::vector<stats::RatioCell>{
+                           {ratio, 1.0}, {0.6, matters_little / 2}, {0.8, matters_little / 2}})
+          .first->second;
   const ArmCounts& alone = arms.alone;
   const ArmCounts& most = arms.most;
   model.set_totals(alone.failures + most.failures, alone.passes + most.passes);
@@ -55,50 +61,71 @@ double log_evidence_against_amplification(const ComparedArms& arms) {
 }
 
 double log_evidence_against_protection(const ComparedArms& arms) {
-  return log_evidence_against_amplification({arms.most, arms.alone});
+  return log_evidence_against_amplification({arms.most, arms.alone}, near_comparison.ratio);
 }
 
-double runs_to_exclude_amplification(double rate) {
+double runs_to_exclude_amplification(double rate, const ListComparison& comparison) {
   // Nothing fails more often than always: higher rates alone exclude it without a run behind the list.
-  rate = std::min(rate, 0.98 * amplified_ratio);
-  const double amplified = rate / amplified_ratio;
+  rate = std::min(rate, 0.98 * comparison.ratio);
+  const double amplified = rate / comparison.ratio;
   const double nats_a_run =
       rate * std::log(rate / amplified) + (1 - rate) * std::log((1 - rate) / (1 - amplified));
-  return std::log(amplification_evidence) / nats_a_run;
+  return std::log(comparison.evidence) / nats_a_run;
 }
 
-std::optional<double> least_rate_compared(double seconds_a_run, double bearable) {
+std::optional<double> least_rate_compared(double seconds_a_run, double bearable,
+                                          const ListComparison& comparison) {
+  const auto dear = [&](double rate) {
+    return seconds_a_run * runs_to_exclude_amplification(rate, comparison) > bearable;
+  };
   // Above this rate the victim alone excludes it.
-  constexpr double highest = 0.98 * amplified_ratio;
-  if (seconds_a_run * runs_to_exclude_amplification(highest) > bearable) return std::nullopt;
+  const double highest = 0.98 * comparison.ratio;
+  if (dear(highest)) return std::nullopt;
   double low = 1e-6, high = highest;
   for (int step = 0; step < 40; ++step) {
     const double middle = std::sqrt(low * high);
-    (seconds_a_run * runs_to_exclude_amplification(middle) > bearable ? low : high) = middle;
+    (dear(middle) ? low : high) = middle;
   }
   return high;
 }
 
-ListMatters list_matters_by(double log_evidence, double spent, double bearable, bool worth_it) {
-  if (log_evidence >= std::log(amplification_evidence)) return ListMatters::no;
+ListMatters list_matters_by(double log_evidence, double evidence, double spent, double bearable,
+                            bool worth_it) {
+  if (log_evidence >= std::log(evidence)) return ListMatters::no;
   if (log_evidence <= -std::log(amplification_shown)) return ListMatters::maybe;
   if (!worth_it) return ListMatters::not_asked;
   if (spent <= 2 * bearable) return ListMatters::open;
   return log_evidence < 0 ? ListMatters::maybe : ListMatters::not_asked;
 }
 
-ListMatters Engine::State::list_matters(const Answer& answer) const {
-  if (answer.kind != Kind::self || full_list().empty()) return ListMatters::no;
-  const ComparedArms arms = compared_arms(evidence, to_bits(full_list(), problem.candidates.size()));
-  const double bearable = options.count_probes ? bearable_probes : bearable_seconds;
+double Engine::State::bearable(const ListComparison& comparison) const {
+  return options.count_probes ? comparison.probes : comparison.seconds;
+}
+
+const ListComparison* Engine::State::comparison_worth_it(const ComparedArms& arms) const {
   const std::vector<TestIndex> compared = compared_list();
   const double seconds =
       (options.count_probes ? 1 : probe_seconds(problem, compared)) / usable_share(problem, compared);
-  const std::optional<double> least = least_rate_compared(seconds, bearable);
-  const bool worth_it =
-      least && stats::probability_above(arms.alone.failures, arms.alone.failures + arms.alone.passes,
-                                        *least) >= worth_comparing;
-  return list_matters_by(log_evidence_against_amplification(arms), compared_seconds, bearable, worth_it);
+  for (const ListComparison* comparison : {&near_comparison, &far_comparison}) {
+    const std::optional<double> least = least_rate_compared(seconds, bearable(*comparison), *comparison);
+    if (least && stats::probability_above(arms.alone.failures, arms.alone.failures + arms.alone.passes,
+                                          *least) >= worth_comparing)
+      return comparison;
+  }
+  return nullptr;
+}
+
+ListMatters Engine::State::list_matters(const Answer& answer) const {
+  if (answer.kind != Kind::self || full_list().empty()) return ListMatters::no;
+  const ComparedArms arms = compared_arms(evidence, to_bits(full_list(), problem.candidates.size()));
+  const ListComparison* worth_it = comparison_worth_it(arms);
+  const auto matters_by = [&](const ListComparison& comparison) {
+    return list_matters_by(log_evidence_against_amplification(arms, comparison.ratio), comparison.evidence,
+                           compared_seconds, bearable(comparison), worth_it == &comparison);
+  };
+  const ListMatters matters = matters_by(near_comparison);
+  if (matters != ListMatters::not_asked || worth_it != &far_comparison) return matters;
+  return matters_by(far_comparison);
 }
 
 ArmCounts Engine::State::alone_since_list() const {
@@ -137,8 +164,8 @@ ListMatters Engine::State::list_protects(const Answer& answer) const {
   const std::vector<TestIndex> compared = compared_list();
   const double seconds =
       (options.count_probes ? 1 : probe_seconds(problem, compared)) / usable_share(problem, compared);
-  const double bearable = options.count_probes ? bearable_probes : bearable_seconds;
-  const bool dear = runs_to_exclude_protection * seconds > bearable || compared_seconds > 2 * bearable;
+  const double most = bearable(near_comparison);
+  const bool dear = runs_to_exclude_protection * seconds > most || compared_seconds > 2 * most;
   return dear ? ListMatters::not_asked : ListMatters::open;
 }
 
@@ -189,10 +216,13 @@ bool Engine::State::comparison_on_its_way(const Answer& answer) const {
     arm.failures += answer.rate * static_cast<double>(runs);
     arm.passes += (1 - answer.rate) * static_cast<double>(runs);
   };
+  const ListComparison* worth_it = comparison_worth_it(arms);
+  if (worth_it == nullptr) return false;
   const std::uint64_t alone = running({}), most = running(compared_list());
   add(arms.alone, alone);
   add(arms.most, most);
-  return alone + most > 0 && log_evidence_against_amplification(arms) >= std::log(amplification_evidence);
+  return alone + most > 0 &&
+         log_evidence_against_amplification(arms, worth_it->ratio) >= std::log(worth_it->evidence);
 }
 
 }  // namespace flakebisect::bisect

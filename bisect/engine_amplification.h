@@ -10,17 +10,23 @@
 
 namespace flakebisect::bisect {
 
-/// A victim that fails alone at half its rate or more counts as 'self'. What must be told from it is this.
-inline constexpr double amplified_ratio = 1.0 / 3;
-/// How much likelier the outcomes must be where the list does not matter, and where it does: the first ends
-/// the search, the second asks for more.
-inline constexpr double amplification_evidence = 100;
+/// A comparison of the victim alone with the whole list, and when it ends.
+struct ListComparison {
+  double ratio;     ///< of the rates alone and behind the list, in (0, 0.5): what is to be excluded
+  double evidence;  ///< how much likelier the outcomes must be where the list does not matter
+  double seconds;   ///< of machine time that it may be expected to take
+  double probes;    ///< the same where probes are counted
+};
+/// A victim that fails alone at half its rate or more counts as 'self'. What must be told from it is a list
+/// that makes it fail three times as often. An error here sends a reader to look at the victim alone, where
+/// the failure does show: it costs hours, not days, and is rare. docs/statistics.md has what other limits
+/// cost and buy.
+inline constexpr ListComparison near_comparison{1.0 / 3, 100, 2200, 300};
+/// Where that would cost too much: at least a list that makes it fail ten times as often is looked for, which
+/// takes an eighth of the runs.
+inline constexpr ListComparison far_comparison{1.0 / 10, 20, 550, 75};
+/// How much likelier the outcomes must be where the list matters, to ask for more than the victim alone.
 inline constexpr double amplification_shown = 30;
-/// What the comparison may be expected to cost: seconds of machine time, or so many probes where probes are
-/// counted. An error here sends a reader to look at the victim alone, where the failure does show: it costs
-/// hours, not days, and is rare. docs/statistics.md has what other limits cost and buy.
-inline constexpr double bearable_seconds = 2200;
-inline constexpr double bearable_probes = 300;
 
 /// It is begun where the rate of the victim alone may, with this probability, be one at which it is bearable.
 inline constexpr double worth_comparing = 0.15;
@@ -49,10 +55,10 @@ struct ComparedArms {
 ComparedArms compared_arms(const Evidence& evidence, const SubsetBits& full);
 
 /// log of how much likelier the outcomes are if the list changes the rate by less than half than if the
-/// victim fails alone at a third of its rate behind the list. Only the ratio is asked about: the rate itself
-/// is taken to be anywhere (flat over its log-odds), for a prior by which rates of 0.3 are six times rarer
-/// than rates of 0.1 would answer for the list that does not matter.
-double log_evidence_against_amplification(const ComparedArms& arms);
+/// victim alone fails at `ratio` (in (0, 0.5)) of its rate behind the list. Only the ratio is asked about:
+/// the rate itself is taken to be anywhere (flat over its log-odds), for a prior by which rates of 0.3 are
+/// six times rarer than rates of 0.1 would answer for the list that does not matter.
+double log_evidence_against_amplification(const ComparedArms& arms, double ratio);
 
 /// The same against a rate behind the list that is a third of the victim's alone.
 double log_evidence_against_protection(const ComparedArms& arms);
@@ -64,16 +70,19 @@ enum class ListMatters {
   open,       ///< to be found out
   maybe,      ///< it does, as it seems
 };
-/// After the comparison has cost `spent`, in the unit of `bearable`. It is given up at twice what is
-/// bearable, for rates in between are told from neither; what then speaks for a list that matters keeps its
-/// word. `worth_it`: whether it is one to be made at all (least_rate_compared(), worth_comparing); where it
-/// is not, a few runs of a dear list prove nothing.
-ListMatters list_matters_by(double log_evidence, double spent, double bearable, bool worth_it);
+/// After the comparison has cost `spent`, in the unit of `bearable`. `evidence` is asked for. It is given up
+/// at twice what is bearable, for rates in between are told from neither; what then speaks for a list that
+/// matters keeps its word. `worth_it`: whether it is one to be made at all (least_rate_compared(),
+/// worth_comparing); where it is not, a few runs of a dear list prove nothing.
+ListMatters list_matters_by(double log_evidence, double evidence, double spent, double bearable,
+                            bool worth_it);
 
 /// Runs behind the list that are expected to show it, for a victim that fails alone at `rate` in (0, 1].
-double runs_to_exclude_amplification(double rate);
+double runs_to_exclude_amplification(double rate, const ListComparison& comparison);
 
-/// The lowest rate at which that is bearable; nothing where it is at no rate.
-std::optional<double> least_rate_compared(double seconds_a_run, double bearable);
+/// The lowest rate at which that is bearable; nothing where it is at no rate. `seconds_a_run` and `bearable`
+/// in one unit.
+std::optional<double> least_rate_compared(double seconds_a_run, double bearable,
+                                          const ListComparison& comparison);
 
 }  // namespace flakebisect::bisect

@@ -391,7 +391,10 @@ std::optional<double> Engine::expected_seconds_left() const {
   if (state.list_matters(top) != ListMatters::open && state.list_protects(top) != ListMatters::open)
     return seconds;
   const double run = probe_seconds(state.problem, state.compared_list());
-  const double left = runs_to_exclude_amplification(rate) * run - state.compared_seconds;
+  const ListComparison* comparison = state.comparison_worth_it(
+      compared_arms(state.evidence, to_bits(state.full_list(), state.problem.candidates.size())));
+  const double runs = runs_to_exclude_amplification(rate, comparison ? *comparison : near_comparison);
+  const double left = runs * run - state.compared_seconds;
   return left >= run ? std::optional(seconds + left) : std::nullopt;
 }
 

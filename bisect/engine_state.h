@@ -222,6 +222,10 @@ struct Engine::State {
   std::vector<TestIndex> one_of_several() const;
   /// Whether the whole list makes the victim of 'self' fail several times as often.
   ListMatters list_matters(const Answer& answer) const;
+  /// The comparison to be made: the finest that is bearable at the victim's rate alone; null for none.
+  const ListComparison* comparison_worth_it(const ComparedArms& arms) const;
+  /// What it may cost: seconds, or probes where they are counted.
+  double bearable(const ListComparison& comparison) const;
   /// The victim's runs alone since most of the list ran first.
   ArmCounts alone_since_list() const;
   /// Whether it makes it fail several times as seldom: then what fails alone is not the recorded failure.
