@@ -1,6 +1,8 @@
 #include "stats/process_spread.h"
 
 #include <cmath>
+#include <cstdint>
+#include <map>
 #include <stdexcept>
 
 #include "stats/log_math.h"
@@ -17,19 +19,35 @@ double log_beta(double a, double b) {
   return std::lgamma(a) + std::lgamma(b) - std::lgamma(a + b);
 }
 
+/// How many processes have each number of something.
+class Histogram {
+ public:
+  void add(std::uint64_t number) { ++processes_with_[number]; }
+  /// The sum over processes of lgamma(start + number) - lgamma(start).
+  double log_rising(double start) const {
+    const double log_start = std::lgamma(start);
+    double sum = 0;
+    for (const auto& [number, processes] : processes_with_)
+      sum += static_cast<double>(processes) * (std::lgamma(start + static_cast<double>(number)) - log_start);
+    return sum;
+  }
+
+ private:
+  std::map<std::uint64_t, std::uint64_t> processes_with_;
+};
+
+/// What the likelihood needs of the processes: its three parts depend on one number of each process only, and
+/// hundreds of processes share a few numbers.
+struct Outcomes {
+  Histogram failures, passes, runs;
+};
+
 /// Log likelihood of the failures in each process, in the order they were seen (no binomial coefficients:
 /// they are the same under both models).
-double log_beta_binomial(const std::vector<ProcessRuns>& processes, double mean, double correlation) {
+double log_beta_binomial(const Outcomes& outcomes, double mean, double correlation) {
   const double size = (1 - correlation) / correlation;
-  const double a = mean * size;
-  const double b = (1 - mean) * size;
-  double sum = 0;
-  for (const ProcessRuns& one : processes) {
-    const auto failures = static_cast<double>(one.failures);
-    const auto passes = static_cast<double>(one.runs - one.failures);
-    sum += log_beta(a + failures, b + passes) - log_beta(a, b);
-  }
-  return sum;
+  return outcomes.failures.log_rising(mean * size) + outcomes.passes.log_rising((1 - mean) * size) -
+         outcomes.runs.log_rising(size);
 }
 
 }  // namespace
@@ -39,10 +57,14 @@ ProcessSpread process_spread(const std::vector<ProcessRuns>& processes, double p
     throw std::invalid_argument("process_spread: the prior must lie between 0 and 1");
   double failures = 0;
   double passes = 0;
+  Outcomes outcomes;
   for (const ProcessRuns& one : processes) {
     if (one.failures > one.runs) throw std::invalid_argument("process_spread: more failures than runs");
     failures += static_cast<double>(one.failures);
     passes += static_cast<double>(one.runs - one.failures);
+    outcomes.failures.add(one.failures);
+    outcomes.passes.add(one.runs - one.failures);
+    outcomes.runs.add(one.runs);
   }
   if (failures == 0 || passes == 0) return {prior_probability, 0};
 
@@ -55,7 +77,7 @@ ProcessSpread process_spread(const std::vector<ProcessRuns>& processes, double p
     for (int j = 0; j < kCorrelations; ++j) {
       const double correlation = (j + 0.5) / kCorrelations;
       const double term =
-          log_beta_binomial(processes, sine * sine, correlation) - std::log(kMeans * kCorrelations);
+          log_beta_binomial(outcomes, sine * sine, correlation) - std::log(kMeans * kCorrelations);
       log_spread = log_add(log_spread, term);
       log_weighted = log_add(log_weighted, term + std::log(correlation));
     }

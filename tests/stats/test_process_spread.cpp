@@ -1,4 +1,5 @@
 #include <catch2/catch.hpp>
+#include <cmath>
 #include <stdexcept>
 #include <vector>
 
@@ -40,6 +41,45 @@ TEST_CASE("false alarms are rare where the runs are independent", "[process-spre
     if (process_spread(processes).probability > 0.9) ++alarms;
   }
   CHECK(alarms <= 3);
+}
+
+TEST_CASE("hundreds of processes are weighed as one by one", "[process-spread]") {
+  flakebisect::stats::Rng random(3);
+  std::vector<ProcessRuns> processes;
+  for (int process = 0; process < 300; ++process) {
+    ProcessRuns one{1 + random.below(20), 0};
+    const double rate = random.uniform() < 0.5 ? 0.05 : 0.2;
+    for (std::uint64_t i = 0; i < one.runs; ++i)
+      if (random.uniform() < rate) ++one.failures;
+    processes.push_back(one);
+  }
+  const auto log_beta = [](double a, double b) {
+    return std::lgamma(a) + std::lgamma(b) - std::lgamma(a + b);
+  };
+  double failures = 0, passes = 0;
+  for (const ProcessRuns& one : processes) {
+    failures += static_cast<double>(one.failures);
+    passes += static_cast<double>(one.runs - one.failures);
+  }
+  // The model of the header's text, summed process by process over the same 60 means and 30 correlations.
+  const double common = log_beta(failures + 0.5, passes + 0.5) - log_beta(0.5, 0.5);
+  double spread = 0, weighted = 0;
+  for (int i = 0; i < 60; ++i)
+    for (int j = 0; j < 30; ++j) {
+      const double sine = std::sin(std::acos(-1.0) / 2 * (i + 0.5) / 60);
+      const double correlation = (j + 0.5) / 30, size = (1 - correlation) / correlation;
+      const double a = sine * sine * size, b = (1 - sine * sine) * size;
+      double log_likelihood = 0;
+      for (const ProcessRuns& one : processes)
+        log_likelihood += log_beta(a + static_cast<double>(one.failures),
+                                   b + static_cast<double>(one.runs - one.failures)) -
+                          log_beta(a, b);
+      spread += std::exp(log_likelihood - common) / 1800;
+      weighted += correlation * std::exp(log_likelihood - common) / 1800;
+    }
+  const auto found = process_spread(processes);
+  CHECK(found.probability == Approx(0.1 * spread / (0.1 * spread + 0.9)).epsilon(1e-9));
+  CHECK(found.correlation == Approx(weighted / spread).epsilon(1e-9));
 }
 
 TEST_CASE("what cannot be is refused", "[process-spread]") {
