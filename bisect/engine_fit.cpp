@@ -31,13 +31,20 @@ std::string of_runs(const Fit::Group& group) {
 }  // namespace
 
 bool Fit::misfits() const {
-  return varies >= sure_of_misfit;
+  return probability_of_own_rates() >= sure_of_misfit;
+}
+
+double Fit::probability_of_own_rates() const {
+  std::vector<stats::ProcessRuns> seen;
+  for (const Group& group : groups)
+    if (group.runs > 0) seen.push_back({group.runs, group.failures});
+  return seen.size() > 1 ? stats::process_spread(seen, prior_of_misfit).probability : 0;
 }
 
 bool Fit::rises() const {
-  if (!misfits()) return false;
   const Group more = sum(groups[2], groups[3]);
-  return more.runs > 0 && groups[0].runs > 0 && more.rate() >= rises_by * groups[0].rate();
+  // What is cheap to ask comes first: this is asked before every probe.
+  return more.runs > 0 && groups[0].runs > 0 && more.rate() >= rises_by * groups[0].rate() && misfits();
 }
 
 Fit fit_of(const Evidence& evidence, std::size_t listed, Kind kind, const std::vector<TestIndex>& tests) {
@@ -54,10 +61,6 @@ Fit fit_of(const Evidence& evidence, std::size_t listed, Kind kind, const std::v
     if (run.failed) ++group.failures;
   }
   fit.runs = in_order.size();
-  std::vector<stats::ProcessRuns> groups;
-  for (const Fit::Group& group : fit.groups)
-    if (group.runs > 0) groups.push_back({group.runs, group.failures});
-  if (groups.size() > 1) fit.varies = stats::process_spread(groups, prior_of_misfit).probability;
   fit.drift = stats::find_change_point(in_order, prior_of_misfit);
   return fit;
 }

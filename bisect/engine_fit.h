@@ -23,9 +23,10 @@ struct Fit {
     double rate() const { return runs > 0 ? static_cast<double>(failures) / static_cast<double>(runs) : 0; }
   };
   std::vector<Group> groups;  ///< four
-  double varies = 0;          ///< posterior probability that the groups have rates of their own
   stats::ChangePoint drift;   ///< over the probes in their order
   std::size_t runs = 0;
+  /// Posterior probability that the groups have rates of their own; costs some ten thousand logarithms.
+  double probability_of_own_rates() const;
   /// Whether the rate depends, almost surely, on what else ran.
   bool misfits() const;
   /// Whether it does, and more tests make it fail at least twice as often as none: then it is not 'self'.

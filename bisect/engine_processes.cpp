@@ -17,6 +17,10 @@ constexpr std::uint64_t kEnoughRuns =
 
 }  // namespace
 
+stats::ProcessSpread ProcessSummary::spread() const {
+  return stats::process_spread(processes, kPrior);
+}
+
 ProcessSummary summarise_processes(const Evidence& evidence, Kind kind, const std::vector<TestIndex>& tests) {
   ProcessSummary summary;
   std::map<std::uint64_t, stats::ProcessRuns> shared;
@@ -32,7 +36,6 @@ ProcessSummary summarise_processes(const Evidence& evidence, Kind kind, const st
     if (run.failed) ++process.failures;
   }
   for (const auto& [process, runs] : shared) summary.processes.push_back(runs);
-  summary.spread = stats::process_spread(summary.processes, kPrior);
   return summary;
 }
 
@@ -44,8 +47,9 @@ bool enough_processes(const Evidence& evidence, Kind kind, const std::vector<Tes
   const auto failing = std::count_if(seen.processes.begin(), seen.processes.end(),
                                      [](const stats::ProcessRuns& one) { return one.failures > 0; });
   if (failing < 2) return false;
-  return seen.runs >= kEnoughRuns || seen.spread.probability >= kSureEnough ||
-         seen.spread.probability <= kPrior * 1.001;
+  if (seen.runs >= kEnoughRuns) return true;
+  const double varies = seen.spread().probability;
+  return varies >= kSureEnough || varies <= kPrior * 1.001;
 }
 
 std::optional<std::string> process_remark(const Evidence& evidence, Kind kind,
@@ -54,7 +58,8 @@ std::optional<std::string> process_remark(const Evidence& evidence, Kind kind,
     return std::nullopt;
   const ProcessSummary seen = summarise_processes(evidence, kind, tests);
   const std::size_t count = seen.processes.size();
-  if (seen.spread.probability >= kSureEnough) {
+  const stats::ProcessSpread spread = seen.spread();
+  if (spread.probability >= kSureEnough) {
     const auto failing = static_cast<std::size_t>(
         std::count_if(seen.processes.begin(), seen.processes.end(),
                       [](const stats::ProcessRuns& one) { return 2 * one.failures > one.runs; }));
@@ -64,9 +69,9 @@ std::optional<std::string> process_remark(const Evidence& evidence, Kind kind,
         "of {} of {} processes, and in few or none of the others; look for what is fixed when a process "
         "starts, such as "
         "the hash seed (PYTHONHASHSEED), state made at import, ports",
-        100 * std::min(seen.spread.probability, 0.999), seen.spread.correlation, failing, count);
+        100 * std::min(spread.probability, 0.999), spread.correlation, failing, count);
   }
-  if (seen.spread.probability > kPrior * 1.001 || count < kLeastProcesses)
+  if (spread.probability > kPrior * 1.001 || count < kLeastProcesses)
     return "some probes shared a process, and too few processes were seen to tell whether the outcome varies "
            "by process";
   return fmt::format("the runs of one process agree no more with each other than with those of the other {}",

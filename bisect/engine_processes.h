@@ -16,7 +16,8 @@ namespace flakebisect::bisect {
 struct ProcessSummary {
   std::vector<stats::ProcessRuns> processes;
   std::uint64_t runs = 0;
-  stats::ProcessSpread spread;
+  /// Whether the outcome varies by process; costs some ten thousand logarithms.
+  stats::ProcessSpread spread() const;
 };
 
 /// The probes in which the culprits ran (brittle: in which no state-setter ran; self: all).

@@ -96,9 +96,9 @@ TEST_CASE("what the answer explains is no spread between processes", "[engine][p
     for (int run = 0; run < 6; ++run)
       add(evidence, process % 2 == 0 ? seen(process, true, {3, 7}) : seen(process, false, {3}));
   CHECK(summarise_processes(evidence, Kind::polluter, {7}).processes.size() == 2);
-  CHECK(summarise_processes(evidence, Kind::polluter, {7}).spread.probability < 0.2);
+  CHECK(summarise_processes(evidence, Kind::polluter, {7}).spread().probability < 0.2);
   CHECK_FALSE(enough_processes(evidence, Kind::polluter, {7}));  // two processes are too few
-  CHECK(summarise_processes(evidence, Kind::polluter, {3}).spread.probability > 0.95);
+  CHECK(summarise_processes(evidence, Kind::polluter, {3}).spread().probability > 0.95);
   CHECK(summarise_processes(evidence, Kind::brittle, {7}).runs == 18);
 }
 
