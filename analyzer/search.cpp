@@ -368,7 +368,7 @@ SearchEnd run_search(Bisection& bisection, const std::optional<Turn>& turn) {
       step();
     }
     if (options.common.quiet || !view.due(status)) return;
-    view.update({status, leading(4), engine.expected_seconds_left()});
+    view.update({status, leading(4), engine.expected_seconds_left(), engine.comparing_lists()});
   };
   if (turn) {
     hooks.give_way = [&](const LoopStatus& status) {

@@ -20,6 +20,8 @@ constexpr double look_interval_seconds = 2;
 constexpr double news_probability = 0.5;
 constexpr std::size_t most_bars = 4;
 constexpr std::size_t most_slots = 8;
+/// Why the search goes on although the answer is as sure as was asked for.
+constexpr const char* comparing = "comparing that with its rate behind the whole list";
 constexpr std::size_t bar_width = 20;
 /// Plain lines come at least this often.
 constexpr double plain_interval_seconds = 60;
@@ -123,6 +125,7 @@ std::string status_line(const StatusFacts& facts, const std::vector<std::string>
             format_probability(explanation.probability);
     first = false;
   }
+  if (facts.comparing_lists) line += std::string(" | ") + comparing;
   if (busy == 1)
     line += fmt::format(" | running {} test{} + the victim", shown->tests, shown->tests == 1 ? "" : "s");
   if (busy > 1) line += fmt::format(" | {} running", busy);
@@ -158,8 +161,10 @@ std::vector<std::string> status_block(const StatusFacts& facts, const std::vecto
   head += ", " + format_seconds(loop.elapsed_seconds);
   if (facts.seconds_left) head += ", about " + format_seconds(*facts.seconds_left) + " left";
   lines.push_back(head);
+  if (facts.comparing_lists) lines.push_back(std::string("  ") + comparing);
+  const std::size_t above = lines.size();
   for (const auto& explanation : facts.leading) {
-    if (lines.size() > most_bars || (lines.size() > 1 && explanation.probability < 0.005)) break;
+    if (lines.size() >= most_bars + above || (lines.size() > above && explanation.probability < 0.005)) break;
     const double share = explanation.probability * static_cast<double>(bar_width);
     const auto full = static_cast<std::size_t>(share + 0.5);
     std::string bar;

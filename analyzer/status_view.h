@@ -19,6 +19,7 @@ struct StatusFacts {
   LoopStatus loop;
   std::vector<bisect::Explanation> leading;  ///< best first
   std::optional<double> seconds_left;        ///< estimate
+  bool comparing_lists = false;              ///< see Engine::comparing_lists()
 };
 
 /// "1.5 s", "42 s", "3 min 20 s", "2 h 5 min".

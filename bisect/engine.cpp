@@ -350,8 +350,7 @@ std::optional<Probe> Engine::next_probe() {
         arms.alone.probe_failures, arms.alone.probe_runs, arms.most.probe_failures, arms.most.probe_runs);
     return std::nullopt;
   }
-  if (top.kind == Kind::self && state.nearly_settled() &&
-      (state.list_matters(top) == ListMatters::open || state.list_protects(top) == ListMatters::open)) {
+  if (state.comparing_lists()) {
     state.waiting = state.comparison_on_its_way(top);
     if (state.waiting) return std::nullopt;
     return state.issue(state.comparison_of_lists(), Purpose::search, std::nullopt);

@@ -175,6 +175,9 @@ class Engine {
   std::vector<Explanation> leading(std::size_t most) const;
   /// Expected seconds to a verdict from here, a rough estimate for a status line; nothing where unknown.
   std::optional<double> expected_seconds_left() const;
+  /// True: that it fails on its own is shown, and what goes on is the comparison of the victim alone with the
+  /// whole list.
+  bool comparing_lists() const;
 
  private:
   struct State;

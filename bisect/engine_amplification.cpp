@@ -128,6 +128,16 @@ ListMatters Engine::State::list_matters(const Answer& answer) const {
   return matters_by(far_comparison);
 }
 
+bool Engine::State::comparing_lists() {
+  const Answer& top = best();
+  return top.kind == Kind::self && nearly_settled() &&
+         (list_matters(top) == ListMatters::open || list_protects(top) == ListMatters::open);
+}
+
+bool Engine::comparing_lists() const {
+  return !state_->final_verdict && state_->comparing_lists();
+}
+
 ArmCounts Engine::State::alone_since_list() const {
   const SubsetBits full = to_bits(full_list(), problem.candidates.size());
   const double most = most_of_the_list * static_cast<double>(size_of(full));

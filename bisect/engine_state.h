@@ -222,6 +222,8 @@ struct Engine::State {
   std::vector<TestIndex> one_of_several() const;
   /// Whether the whole list makes the victim of 'self' fail several times as often.
   ListMatters list_matters(const Answer& answer) const;
+  /// All but that is settled: whether the whole list makes the victim of 'self' fail more often, or less.
+  bool comparing_lists();
   /// The comparison to be made: the finest that is bearable at the victim's rate alone; null for none.
   const ListComparison* comparison_worth_it(const ComparedArms& arms) const;
   /// What it may cost: seconds, or probes where they are counted.

@@ -29,6 +29,15 @@ TEST_CASE("a status line fits the terminal and names the leaders") {
         "12 probes, 3 failures, 41 s | fails on its own 62.0 %, after "
         "tests.package.module.Class.test_polluter 21.0 % | "
         "running 75 tests + the victim");
+  // Else nobody would know why it goes on.
+  facts.leading = {{Kind::self, {}, 0.99}};
+  facts.comparing_lists = true;
+  CHECK(status_line(facts, candidates, 400) ==
+        "12 probes, 3 failures, 41 s | fails on its own 99.0 % | comparing that with its rate behind the "
+        "whole list | running 75 tests + the victim");
+  CHECK(status_block(facts, candidates, 79, false)[1] ==
+        "  comparing that with its rate behind the whole list");
+  CHECK(status_block(facts, candidates, 79, false)[2] == "  ####################  99.0 %  fails on its own");
   const auto narrow = status_line(facts, candidates, 30);
   CHECK(narrow == "12 probes, 3 failures, 41 s |…");
 }

@@ -149,6 +149,36 @@ TEST_CASE("a victim that seldom fails alone, and fifteen times as often behind o
   REQUIRE(wrong <= 3);
 }
 
+TEST_CASE("while the lists are compared the engine says so, and runs nothing else") {
+  const Problem problem = make_problem(20);
+  EngineOptions options;
+  options.seed = 1;
+  Engine engine(problem, options);
+  CHECK_FALSE(engine.comparing_lists());
+  flakebisect::stats::Rng random(1);
+  int compared = 0;
+  for (int probes = 0; probes < 2000; ++probes) {
+    const bool comparing = engine.comparing_lists();
+    const std::optional<Probe> probe = engine.next_probe();
+    if (!probe) break;
+    if (comparing) {
+      ++compared;
+      // Alone, or all of the list but the dearest fiftieth, of 20 tests no whole one.
+      CHECK((probe->subset.empty() || probe->subset.size() >= 19));
+    }
+    Observation observation;
+    observation.probe_id = probe->id;
+    observation.ran = probe->subset;
+    observation.outcome = random.bernoulli(0.1) ? Outcome::fail : Outcome::pass;
+    observation.seconds = seconds_of(problem, probe->subset);
+    engine.observe(observation);
+  }
+  CHECK(engine.done());
+  CHECK(engine.verdict().kind == Kind::self);
+  CHECK(compared > 10);
+  CHECK_FALSE(engine.comparing_lists());
+}
+
 TEST_CASE("a failure with a period does not fall in step with the lists that are compared") {
   // By turns every run of one list would fail and none of the other.
   const Problem problem = make_problem(20, 2.0, 0);
