@@ -159,15 +159,17 @@ void Engine::State::learn_overhead(const Observation& observation) {
                             (prior_runs + static_cast<double>(overhead_runs));
 }
 
+bool Engine::State::most_of_list(const std::vector<TestIndex>& asked) const {
+  const auto listed = std::count_if(asked.begin(), asked.end(),
+                                    [&](TestIndex test) { return problem.candidates[test].in_failing_run; });
+  return static_cast<double>(listed) >= most_of_the_list * static_cast<double>(full_list().size());
+}
+
 void Engine::State::learn_cost(const std::vector<TestIndex>& asked) {
   const double expected = options.count_probes ? 1 : probe_seconds(problem, asked);
   probed_seconds += expected;
-  const std::vector<TestIndex> full = full_list();
-  if (asked == full) full_list_seconds += expected;
-  const auto listed = std::count_if(asked.begin(), asked.end(),
-                                    [&](TestIndex test) { return problem.candidates[test].in_failing_run; });
-  if (static_cast<double>(listed) >= most_of_the_list * static_cast<double>(full.size()))
-    compared_seconds += expected;
+  if (asked == full_list()) full_list_seconds += expected;
+  if (most_of_list(asked)) compared_seconds += expected;
 }
 
 void Engine::State::learn_void(const std::vector<TestIndex>& list) {
@@ -285,6 +287,7 @@ void Engine::State::observe(const Observation& observation) {
   if (observation.source == Source::probe) {
     learn_overhead(observation);
     learn_usable(observation.ran);
+    if (most_of_list(asked)) ++list_results;
     if (is_alone(observation.ran)) fails_alone.observe(failed);
   }
   double weight = std::min(observation.weight, 1.0);
@@ -340,6 +343,12 @@ std::optional<Probe> Engine::next_probe() {
     return state.waiting ? std::nullopt : std::optional(state.confirm(top));
   }
   state.confirming_runs = 0;
+  if (top.kind == Kind::not_reproduced && top.probability >= state.options.confidence) {
+    const std::vector<TestIndex> list = state.full_list();
+    if (state.gives_nothing(list)) return std::nullopt;
+    state.waiting = state.running(list) >= state.list_results_lacking();
+    return state.waiting ? std::nullopt : std::optional(state.issue(list, Purpose::search, std::nullopt));
+  }
   if (top.kind == Kind::self && state.nearly_settled() && state.list_protects(top) == ListMatters::maybe) {
     const ComparedArms arms =
         compared_arms(state.evidence, to_bits(state.full_list(), state.problem.candidates.size()));

@@ -79,7 +79,12 @@ bool Engine::State::reproduced_enough(const Answer& answer) const {
   return evidence.arm(arms_of(answer).treatment).probe_failures >= failures_of_reproduction;
 }
 
+std::uint64_t Engine::State::list_results_lacking() const {
+  return list_results_of_not_reproduced - std::min(list_results, list_results_of_not_reproduced);
+}
+
 bool Engine::State::seen_enough(const Answer& answer) const {
+  if (answer.kind == Kind::not_reproduced && list_results_lacking() > 0) return false;
   if (!reproduced_enough(answer)) return false;
   // The arms of a leak cannot tell it from a test that every failing list held.
   return answer.kind != Kind::cumulative || to_tests(evidence.common_to_failures()).empty();
@@ -387,6 +392,9 @@ std::optional<double> Engine::expected_seconds_left() const {
                           : -share * std::log(State::against_one_control(share, arms.controls.size()));
   const double probes = missing / nats / rate;
   seconds += probes * probe_seconds(state.problem, top.tests);
+  if (top.kind == Kind::not_reproduced)
+    seconds +=
+        static_cast<double>(state.list_results_lacking()) * probe_seconds(state.problem, state.full_list());
   // Where it fails alone: the comparison with the whole list. What takes longer than was expected is unknown.
   if (state.list_matters(top) != ListMatters::open && state.list_protects(top) != ListMatters::open)
     return seconds;

@@ -1,7 +1,9 @@
 #include "bisect/engine_group.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
+#include <stdexcept>
 
 #include "stats/log_math.h"
 #include "stats/two_rate_model.h"
@@ -17,41 +19,51 @@ constexpr struct { double ratio, weight; } group_ratios[] = {{0.0, 0.8}, {0.04, 
 const double unmarked_share = std::exp(-1.0);
 // Of more tests no groups are made: choosing a probe would take too long.
 constexpr std::size_t large_universe = 2500;
+// What Sizes counts up to.
+constexpr std::size_t most_least = 3;
 
-/// Probabilities of how many of some tests are members, as far as it matters whether they are `least`.
+/// Probabilities of how many of some tests are members, as far as it matters whether they are `least`, at
+/// most three. Added test by test after each run: hence no loop and no branch.
 class Sizes {
  public:
-  explicit Sizes(std::size_t least) : size_(least, 0.0) { size_[0] = 1; }
+  explicit Sizes(std::size_t least) : least_(least) {}
   void add(double member) {
-    for (std::size_t k = size_.size() - 1; k > 0; --k) size_[k] += member * (size_[k - 1] - size_[k]);
+    size_[2] += member * (size_[1] - size_[2]);
+    size_[1] += member * (size_[0] - size_[1]);
     size_[0] *= 1.0 - member;
   }
   /// That they are `least` or more.
   double enough() const {
     double below = 0;
-    for (const double one : size_) below += one;
+    for (std::size_t k = 0; k < least_; ++k) below += size_[k];
     return std::clamp(1.0 - below, 0.0, 1.0);
   }
   /// That a test which was added with probability `member` is one, now that they are known to be enough.
-  double marginal(double member) const {
-    if (member > 0.5) return std::max(member, std::min(1.0, member * (enough() + size_.back()) / enough()));
+  double marginal(double member) const { return marginal(member, 1.0 / (1.0 - member), enough()); }
+  /// The same where 1 / (1 - member) and enough() are known: it is asked of each test after each run.
+  double marginal(double member, double of_absent, double all_enough) const {
+    if (member > 0.5)
+      return std::max(member, std::min(1.0, member * (all_enough + size_[least_ - 1]) / all_enough));
     // The sizes of the others, which must be one fewer.
     double others = 0, before = 0;
-    for (std::size_t k = 0; k + 1 < size_.size(); ++k) {
-      before = (size_[k] - member * before) / (1.0 - member);
+    for (std::size_t k = 0; k + 1 < least_; ++k) {
+      before = (size_[k] - member * before) * of_absent;
       others += before;
     }
-    return std::clamp(member * (1.0 - others) / enough(), member, 1.0);
+    return std::clamp(member * (1.0 - others) / all_enough, member, 1.0);
   }
 
  private:
-  std::vector<double> size_;
+  std::size_t least_;
+  std::array<double, most_least> size_{1, 0, 0};
 };
 
 }  // namespace
 
 GroupPosterior::GroupPosterior(const Problem& problem, GroupForm form, std::size_t least, double expected)
     : form_(form), least_(least), candidates_(problem.candidates.size()), place_(candidates_, -1) {
+  if (least < 1 || least > most_least)
+    throw std::invalid_argument("a group has one to three members at least");
   double weight = 0;
   for (TestIndex i = 0; i < candidates_; ++i) {
     if (problem.candidates[i].in_failing_run != (form == GroupForm::all_needed)) continue;
@@ -95,11 +107,11 @@ std::vector<std::uint32_t> GroupPosterior::quenchers(const std::vector<TestIndex
 
 void GroupPosterior::learn(Part& part, const Run& run, bool scored) const {
   // Sizes of the part of the group that left the run alone, and of the whole group.
-  std::vector<char> quenching(universe_.size(), 0);
-  for (const std::uint32_t place : run.quenchers) quenching[place] = 1;
+  thread_local std::vector<double> left_alone;
+  left_alone = part.member;
+  for (const std::uint32_t place : run.quenchers) left_alone[place] = 0;
   Sizes others(least_), sizes(least_);
-  for (std::size_t i = 0; i < universe_.size(); ++i)
-    if (quenching[i] == 0) others.add(part.member[i]);
+  for (const double member : left_alone) others.add(member);
   sizes = others;
   double none = 1;
   for (const std::uint32_t place : run.quenchers) {
@@ -133,11 +145,13 @@ void GroupPosterior::learn(Part& part, const Run& run, bool scored) const {
     for (const std::uint32_t place : run.quenchers) {
       // The odds change by how much likelier the outcome is with this member than without.
       double& member = part.member[place];
-      const double without = std::max(1.0 - sizes.marginal(member), least_absent);
+      const double absent = std::max(1.0 - member, least_absent);
+      const double without = std::max(1.0 - sizes.marginal(member, 1.0 / absent, enough), least_absent);
       const double still_active = std::min(1.0, active / without);
-      const double odds = member / std::max(1.0 - member, least_absent) * mean_out /
-                          std::max(still_active * mean_in + (1.0 - still_active) * mean_out, 1e-280);
-      member = odds < 1e12 ? odds / (1.0 + odds) : 1.0 - least_absent;
+      const double with = member * mean_out;
+      const double other =
+          absent * std::max(still_active * mean_in + (1.0 - still_active) * mean_out, 1e-280);
+      member = with < 1e12 * other ? with / (with + other) : 1.0 - least_absent;
     }
   if (!scored) return;
   part.log_evidence += std::log(both) + high;

@@ -150,6 +150,9 @@ inline constexpr double prior_of_blame_of_good_tests = 0.005;
 inline constexpr std::uint64_t voids_of_a_list = 12;
 /// So many in a row, whatever was run, and so is the search.
 inline constexpr std::uint64_t voids_of_a_search = 100;
+/// Results behind the whole list, or nine tenths of it, that 'not reproduced' needs: how often it failed in
+/// the stored runs, perhaps elsewhere, is no reason to believe sooner that it does not fail here.
+inline constexpr std::uint64_t list_results_of_not_reproduced = 10;
 /// Failures of the reproduction itself that a verdict needs.
 inline constexpr std::uint64_t failures_of_reproduction = 2;
 
@@ -254,6 +257,8 @@ struct Engine::State {
   bool settled();
   /// Whether the reproduction failed often enough, and in enough processes, and its controls gave results.
   bool reproduced_enough(const Answer& answer) const;
+  /// Results behind the whole list that 'not reproduced' still lacks.
+  std::uint64_t list_results_lacking() const;
   /// Whether that, and all else that a verdict must have seen, holds.
   bool seen_enough(const Answer& answer) const;
   Probe issue(std::vector<TestIndex> subset, Purpose purpose, std::optional<Answer> target);
@@ -267,6 +272,8 @@ struct Engine::State {
   /// No candidate ran that could have made the victim fail.
   bool is_alone(const std::vector<TestIndex>& ran) const;
   void observe(const Observation& observation);
+  /// Whether it is the whole list, or nine tenths of it.
+  bool most_of_list(const std::vector<TestIndex>& asked) const;
   /// What a probe of this list was expected to cost.
   void learn_cost(const std::vector<TestIndex>& asked);
   /// The arm and the bet of a probe that confirms `answer`.
@@ -303,6 +310,7 @@ struct Engine::State {
   std::uint64_t overhead_runs = 0;
   double probed_seconds = 0, full_list_seconds = 0;  ///< expected cost of the probes made; of the full list's
   double compared_seconds = 0;                       ///< of those of most of the list
+  std::uint64_t list_results = 0;                    ///< probes of most of the list that passed or failed
   Evidence evidence;
   Posterior posterior;
   std::optional<Weights> cached_weights;

@@ -15,6 +15,8 @@ constexpr double linear_step = 0.125;
 constexpr std::size_t linear_nodes = 32;
 constexpr double linear_end = linear_step * static_cast<double>(linear_nodes);
 const double growth = std::log1p(1.0 / 32.0);
+// log of the share of the highest term below which a term adds nothing: thousands of them less than 1e-14.
+constexpr double negligible = -40;
 
 double log_sum(const Eigen::ArrayXd& values) {
   const double high = values.maxCoeff();
@@ -79,7 +81,11 @@ void TwoRateModel::make_grid(double failures) {
   }
   log_prior_ -= log_sum(log_prior_);
   inactive_log_pass_.clear();
-  for (const RatioCell& cell : cells_) inactive_log_pass_.push_back((-cell.ratio * rate_).log1p());
+  pass_change_.clear();
+  for (const RatioCell& cell : cells_) {
+    inactive_log_pass_.push_back((-cell.ratio * rate_).log1p());
+    pass_change_.push_back(log_pass_ - inactive_log_pass_.back());
+  }
   grid_failures_ = failures;
 }
 
@@ -118,14 +124,20 @@ const TwoRateModel::Node& TwoRateModel::node(std::size_t cell, std::size_t index
   if (index >= row.size()) row.resize(index + 1);
   Node& node = row[index];
   if (node.known) return node;
-  const Eigen::ArrayXd change = log_pass_ - inactive_log_pass_[cell];
-  Eigen::ArrayXd terms = base_[cell] + node_position(index) * change;
-  const double high = terms.maxCoeff();
+  const Eigen::ArrayXd& change = pass_change_[cell];
+  terms_ = base_[cell] + node_position(index) * change;
+  const double high = terms_.maxCoeff();
+  // Most of the grid adds nothing: only what lies between the first and the last term that does is summed.
+  Eigen::Index first = 0, last = terms_.size();
+  while (terms_[first] < high + negligible) ++first;
+  while (terms_[last - 1] < high + negligible) --last;
+  const Eigen::Index size = last - first;
+  auto terms = terms_.segment(first, size);
   terms = (terms - high).exp();
   const double sum = terms.sum();
   node.log_value = high + std::log(sum);
-  node.slope = (terms * change).sum() / sum;
-  node.mean = (terms * rate_).sum() / sum;
+  node.slope = (terms * change.segment(first, size)).sum() / sum;
+  node.mean = (terms * rate_.segment(first, size)).sum() / sum;
   node.known = true;
   return node;
 }

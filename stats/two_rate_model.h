@@ -83,10 +83,12 @@ class TwoRateModel {
   double grid_failures_ = -1;                   ///< the number of failures the grid is fine enough for
   Eigen::ArrayXd rate_, log_rate_, log_pass_, log_prior_;
   std::vector<Eigen::ArrayXd> inactive_log_pass_;  ///< per cell: log(1 - rho p)
+  std::vector<Eigen::ArrayXd> pass_change_;        ///< per cell: log(1 - p) - log(1 - rho p)
   double failures_ = 0, passes_ = 0;
   RateSummary constant_;
   std::vector<Eigen::ArrayXd> base_;             ///< per cell: log prior + F log p + S log(1 - rho p)
   mutable std::vector<std::vector<Node>> node_;  ///< per cell
+  mutable Eigen::ArrayXd terms_;                 ///< node()'s, kept for its memory
 };
 
 }  // namespace flakebisect::stats

@@ -207,6 +207,40 @@ TEST_CASE("a victim that never fails again is not blamed on anything") {
   CHECK_FALSE(trial.verdict.confirmed);
 }
 
+TEST_CASE("not reproduced needs ten results behind the list, however often it failed in stored runs") {
+  for (const std::size_t tests : {0U, 1U, 60U}) {
+    CAPTURE(tests);
+    const Problem problem = make_problem(tests, 1.0, 5);
+    EngineOptions options;
+    options.seed = 4;
+    Engine engine(problem, options);
+    Observation stored;
+    for (TestIndex i = 0; i < tests; ++i) stored.ran.push_back(i);
+    stored.source = Source::history;
+    for (int i = 0; i < 40; ++i) {
+      stored.outcome = i % 2 == 0 ? Outcome::fail : Outcome::pass;
+      engine.observe(stored);
+    }
+    // Every third run of the list gives nothing.
+    std::uint64_t asked = 0, results = 0, probes = 0;
+    while (const std::optional<Probe> probe = engine.next_probe()) {
+      REQUIRE(++probes < 1000);
+      Observation observation;
+      observation.ran = probe->subset;
+      observation.asked = probe->subset;
+      observation.probe_id = probe->id;
+      observation.outcome = Outcome::pass;
+      const bool list = 10 * probe->subset.size() >= 9 * tests;
+      if (list && ++asked % 3 == 0) observation.outcome = Outcome::void_probe;
+      if (list && observation.outcome == Outcome::pass) ++results;
+      engine.observe(observation);
+    }
+    CHECK(engine.done());
+    CHECK(engine.verdict().kind == Kind::not_reproduced);
+    CHECK(results >= 10);
+  }
+}
+
 TEST_CASE("while nothing fails, and not-reproduced is believed, the list goes on being run") {
   // A warm server, and a few tests that take nearly all of the list's time: a probe without them costs next
   // to nothing.
