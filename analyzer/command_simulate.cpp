@@ -2,11 +2,13 @@
 
 #include <cstdio>
 #include <cstdlib>
+#include <fstream>
 #include <sstream>
 #include <stdexcept>
 
 #include "analyzer/command_line.h"
 #include "analyzer/exit_status.h"
+#include "analyzer/sha256.h"
 #include "bisect/simulate/policy.h"
 #include "bisect/simulate/simulate.h"
 
@@ -55,6 +57,8 @@ po::options_description simulate_options() {
     ("bars", po::bool_switch(), "the benchmark: the bars that the search is held to; status 3 where one is missed")
     ("smoke", po::bool_switch(), "the benchmark on a few small cases, to see that it runs; judges nothing")
     ("threads", po::value<unsigned>()->default_value(0)->value_name("N"), "at once; 0: one for each processor")
+    ("store", po::value<std::string>()->value_name("FILE"),
+     "keep each case's result in FILE, and do not run again what it holds: after a kill, give the same command")
     ("json", po::value<std::string>()->value_name("FILE"), "the results as JSON (-: standard output)");
   // clang-format on
   options.add(field).add(output).add(common_options());
@@ -110,6 +114,14 @@ simulate::CaseOptions read_field(const po::variables_map& values) {
   return field;
 }
 
+/// Another build's answers are not this one's.
+std::string own_fingerprint() {
+  std::ifstream program("/proc/self/exe", std::ios::binary);
+  std::ostringstream bytes;
+  if (!(bytes << program.rdbuf())) throw OutputError("--store: this program's file cannot be read");
+  return sha256_hex(bytes.str());
+}
+
 }  // namespace
 
 std::string simulate_help() {
@@ -159,6 +171,10 @@ int command_simulate(const std::vector<std::string>& args) {
   options.threads = values["threads"].as<unsigned>();
   options.field = read_field(values);
   read_optional(values, "trace", options.trace_case);
+  if (values.count("store") != 0) {
+    options.store = values["store"].as<std::string>();
+    options.build = own_fingerprint();
+  }
   if (values.count("json") != 0) options.json = values["json"].as<std::string>();
   try {
     return simulate::run_simulate(options, stdout, common.quiet ? nullptr : stderr);

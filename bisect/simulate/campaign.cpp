@@ -9,6 +9,8 @@
 #include <mutex>
 #include <thread>
 
+#include "bisect/simulate/case_store.h"
+
 namespace flakebisect::bisect::simulate {
 namespace {
 
@@ -18,17 +20,25 @@ struct Task {
   std::uint64_t offset = 0;
 };
 
-CaseResult run_one(const Batch& batch, const Policy& policy, std::uint64_t seed, std::uint64_t number) {
-  const SimCase sim_case = generate_case(batch.cases, batch.kind, seed, number);
-  World world(sim_case);
+CaseResult run_one(const Batch& batch, const Policy& policy, const CampaignOptions& options,
+                   std::uint64_t number) {
+  const SimCase sim_case = generate_case(batch.cases, batch.kind, options.seed, number);
   CaseResult result;
   result.number = number;
   result.q = sim_case.truth.q;
-  result.answer = policy.explain(sim_case, world, batch.options);
-  result.answer.probes = world.probes();
-  result.answer.seconds = world.seconds();
-  if (result.answer.wall_seconds == 0) {
-    result.answer.wall_seconds = world.seconds();
+  std::optional<PolicyAnswer> stored;
+  if (options.store != nullptr) stored = options.store->find(batch, policy, number);
+  if (stored) {
+    result.answer = std::move(*stored);
+  } else {
+    World world(sim_case);
+    result.answer = policy.explain(sim_case, world, batch.options);
+    result.answer.probes = world.probes();
+    result.answer.seconds = world.seconds();
+    if (result.answer.wall_seconds == 0) {
+      result.answer.wall_seconds = world.seconds();
+    }
+    if (options.store != nullptr) options.store->add(batch, policy, number, result.answer);
   }
   result.judgement = judge(sim_case, result.answer);
   return result;
@@ -90,7 +100,7 @@ std::vector<BatchResult> run_campaign(const std::vector<Batch>& batches, const C
       const Batch& batch = batches[task.batch];
       try {
         results[task.batch].by_policy[task.policy][task.offset] =
-            run_one(batch, *batch.policies[task.policy], options.seed, batch.first + task.offset);
+            run_one(batch, *batch.policies[task.policy], options, batch.first + task.offset);
       } catch (...) {
         const std::lock_guard<std::mutex> lock(error_mutex);
         error = std::current_exception();

@@ -36,14 +36,17 @@ struct BatchResult {
   std::vector<std::vector<CaseResult>> by_policy;
 };
 
+class CaseStore;
+
 struct CampaignOptions {
   std::uint64_t seed = 1;
   unsigned threads = 0;           ///< 0: as many as the machine has processors
   std::FILE* progress = nullptr;  ///< one line now and then; null: silent
+  CaseStore* store = nullptr;     ///< what it holds is not run again, what it lacks is added; may be null
 };
 
 /// Results in the order of the batches. A policy that throws is not caught, except what the engine throws
-/// (PolicyAnswer::error).
+/// (PolicyAnswer::error), nor what the store throws.
 std::vector<BatchResult> run_campaign(const std::vector<Batch>& batches, const CampaignOptions& options);
 
 }  // namespace flakebisect::bisect::simulate

@@ -8,6 +8,7 @@
 #include <stdexcept>
 
 #include "bisect/simulate/bars.h"
+#include "bisect/simulate/case_store.h"
 #include "bisect/simulate/report.h"
 #include "bisect/simulate/trace.h"
 
@@ -105,6 +106,9 @@ int run_simulate(const SimulateOptions& options, std::FILE* out, std::FILE* prog
     if (options.kinds.size() != 1) {
       throw std::invalid_argument("tracing a case needs exactly one --kind");
     }
+    if (!options.store.empty()) {
+      throw std::invalid_argument("tracing a case keeps no results: --trace and --store do not go together");
+    }
     Batch batch = make_batches(options).front();
     batch.options.jobs = options.jobs;
     print(out, trace_case(batch, options.seed, *options.trace_case));
@@ -112,7 +116,11 @@ int run_simulate(const SimulateOptions& options, std::FILE* out, std::FILE* prog
   }
   const bool tables = options.json != "-";
   nlohmann::json json{{"schema", "flakebisect/simulation/1"}, {"seed", options.seed}};
-  const CampaignOptions campaign{options.seed, options.threads, progress};
+  std::optional<CaseStore> store;
+  if (!options.store.empty()) {
+    store.emplace(options.store, options.build, options.seed);
+  }
+  const CampaignOptions campaign{options.seed, options.threads, progress, store ? &*store : nullptr};
   int status = 0;
   if (options.bars || options.smoke) {
     const BarsResult result = run_bars({options.cases, options.smoke, campaign}, &json["results"]);

@@ -29,12 +29,15 @@ struct SimulateOptions {
   bool bars = false;   ///< the benchmark of bars.h in place of the table
   bool smoke = false;  ///< bars: a few small cases, to see that all of it runs; judges nothing
   std::optional<std::uint64_t> trace_case;  ///< one case of one kind, ours alone, every probe printed
-  std::string json;  ///< file for the results as JSON; empty: none; "-": `out` in place of tables
+  std::string store;  ///< file that keeps each case's result (case_store.h); empty: none
+  std::string build;  ///< stands for this program there
+  std::string json;   ///< file for the results as JSON; empty: none; "-": `out` in place of tables
 };
 
 /// Results to `out`, narration to `progress` (may be null). Returns the exit status: 0; with `bars` (not
 /// `smoke`) 3 where a bar does not hold. Throws std::invalid_argument for options that make no sense (the
-/// message is for the user), std::runtime_error where the JSON file cannot be written.
+/// message is for the user), std::runtime_error where the JSON file cannot be written or the store not be
+/// used.
 int run_simulate(const SimulateOptions& options, std::FILE* out, std::FILE* progress);
 
 }  // namespace flakebisect::bisect::simulate

@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import tempfile
+import time
 import unittest
 import xml.etree.ElementTree
 
@@ -14,6 +15,13 @@ SOURCE = os.environ["FLAKEBISECT_SOURCE"]
 
 def simulate(*args):
     return subprocess.run([PROGRAM, "simulate", *args], capture_output=True, text=True, timeout=300)
+
+
+def lines_of(file):
+    if not os.path.exists(file):
+        return 0
+    with open(file, "rb") as lines:
+        return lines.read().count(b"\n")
 
 
 SMALL = ["--cases", "2", "--tests", "5:30", "--q", "0.5:1", "--max-probes", "100", "--quiet"]
@@ -42,7 +50,8 @@ class Simulate(unittest.TestCase):
 
     def test_wrong_command_lines(self):
         for args in (["--kind", "gremlin"], ["--policy", "oracle"], ["--q", "2"], ["--q", "a:b"], ["--trace", "1"],
-                     ["--confidence", "1"], ["--correlation", "7"]):
+                     ["--confidence", "1"], ["--correlation", "7"],
+                     ["--kind", "self", "--trace", "1", "--store", "/nonexistent/file"]):
             with self.subTest(args):
                 done = simulate("--cases", "1", "--quiet", *args)
                 self.assertEqual(done.returncode, 2, done.stderr)
@@ -52,6 +61,30 @@ class Simulate(unittest.TestCase):
         done = simulate(*SMALL, "--policy", "testr", "--json", "/nonexistent/file.json")
         self.assertEqual(done.returncode, 1)
         self.assertIn("/nonexistent/file.json", done.stderr)
+
+    def test_a_killed_simulation_goes_on_from_its_store(self):
+        with tempfile.TemporaryDirectory() as folder:
+            store = os.path.join(folder, "cases")
+            args = ["--kind", "polluter", "--policy", "ours", "--policy", "testr", "--cases", "60", "--tests", "50:300",
+                    "--q", "0.1:1", "--max-probes", "2000", "--json", "-"]
+            whole = simulate(*args, "--quiet")
+            self.assertEqual(whole.returncode, 0, whole.stderr)
+            killed = subprocess.Popen([PROGRAM, "simulate", *args, "--store", store], stdout=subprocess.PIPE,
+                                      stderr=subprocess.DEVNULL)
+            deadline = time.monotonic() + 60
+            while time.monotonic() < deadline and lines_of(store) < 20:
+                time.sleep(0.005)
+            killed.kill()
+            self.assertEqual(killed.communicate()[0], b"")
+            kept = lines_of(store)
+            self.assertTrue(20 <= kept < 121, kept)
+            again = simulate(*args, "--quiet", "--store", store)
+            self.assertEqual(again.returncode, 0, again.stderr)
+            self.assertEqual(again.stdout, whole.stdout)
+            self.assertEqual(lines_of(store), 121)
+            other = simulate(*args, "--quiet", "--store", store, "--seed", "2")
+            self.assertEqual(other.returncode, 1)
+            self.assertIn("another seed", other.stderr)
 
     def test_bars_and_plots(self):
         with tempfile.TemporaryDirectory() as folder:
