@@ -56,13 +56,18 @@ std::vector<std::string> ruled_out(const Report& report) {
   bool self_listed = false;
   double self_probability = 0;
   std::set<std::string> named(verdict.tests.begin(), verdict.tests.end());
+  // What a reader is shown: the verdict's own explanation and the alternatives worth listing.
+  auto shown = listed_alternatives(report);
   for (const auto& alternative : verdict.alternatives) {
-    listed += alternative.probability;
     if (alternative.kind == Kind::self) {
       self_listed = true;
       self_probability = alternative.probability;
     }
-    named.insert(alternative.tests.begin(), alternative.tests.end());
+    if (alternative.kind == verdict.kind && alternative.tests == verdict.tests) shown.push_back(&alternative);
+  }
+  for (const auto* alternative : shown) {
+    listed += alternative->probability;
+    named.insert(alternative->tests.begin(), alternative->tests.end());
   }
   const double rest = std::clamp(1 - listed, 0.0, 1.0);
   if (verdict.kind != Kind::self && (self_listed ? self_probability < listed_probability : rest < 0.5)) {

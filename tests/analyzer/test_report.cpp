@@ -44,6 +44,25 @@ TEST_CASE("a verdict is copied with names and what follows from it") {
   CHECK_THROWS_AS(fill_verdict(missing, verdict, 0.95), std::out_of_range);
 }
 
+TEST_CASE("tests that the report does not show count among those that it does not name") {
+  auto report = report_samples::polluter();
+  flakebisect::bisect::Verdict verdict;
+  verdict.kind = Kind::polluter;
+  verdict.tests = {17};
+  verdict.probability = 0.96;
+  verdict.confirmed = true;
+  verdict.e_value = 30;
+  verdict.alternatives = {{Kind::polluter, {17}, 0.99},
+                          {Kind::self, {}, 0.004},
+                          {Kind::polluter, {3}, 0.0006},
+                          {Kind::polluter, {4}, 0.0001},
+                          {Kind::polluter, {5}, 0.0001}};
+  fill_verdict(report, verdict, 0.95);
+  const auto text = render_text(report);
+  CHECK(text.find("The 22 tests not named here") != std::string::npos);  // of 24: all but 17 and 3
+  CHECK(text.find("together 0.5 %") != std::string::npos);
+}
+
 TEST_CASE("a fingerprint stays when the finding stays") {
   const auto report = report_samples::polluter();
   const auto first = fingerprint(report);
