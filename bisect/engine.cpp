@@ -31,6 +31,13 @@ void check(const Problem& problem, const EngineOptions& options) {
   }
 }
 
+void check_tests(const std::vector<TestIndex>& tests, std::size_t candidates) {
+  for (const TestIndex test : tests)
+    if (test >= candidates)
+      throw std::invalid_argument(
+          fmt::format("an observation names candidate {}, but there are only {}", test, candidates));
+}
+
 }  // namespace
 
 Engine::State::State(Problem problem_, EngineOptions options_)
@@ -407,6 +414,9 @@ bool Engine::done() const {
 }
 
 void Engine::observe(const Observation& observation) {
+  // Before anything is learned of it: an observation is taken in whole or not at all.
+  check_tests(observation.ran, state_->problem.candidates.size());
+  if (observation.asked) check_tests(*observation.asked, state_->problem.candidates.size());
   state_->observe(observation);
 }
 

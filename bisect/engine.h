@@ -163,7 +163,8 @@ class Engine {
   /// Whether a verdict at the asked confidence has been reached and confirmed (with find_all: all of them).
   bool done() const;
 
-  /// Takes evidence: history (before or between probes) or the answer to a probe.
+  /// Takes evidence: history (before or between probes) or the answer to a probe. Throws
+  /// std::invalid_argument, and takes nothing, where it names a candidate that the problem does not have.
   void observe(const Observation& observation);
   /// Withdraws a probe in flight (lost machine, cancelled).
   void abandon(std::uint64_t probe_id);

@@ -312,6 +312,10 @@ TEST_CASE("what is out of range is refused") {
   CHECK_THROWS_AS(Engine(problem, {}), std::invalid_argument);
   Engine engine(make_problem(2), {});
   CHECK_THROWS_AS(engine.observe(seen({7}, true)), std::invalid_argument);
+  Observation observation = seen({1}, true);
+  observation.asked = std::vector<TestIndex>{1, 2};
+  CHECK_THROWS_AS(engine.observe(observation), std::invalid_argument);
+  CHECK(engine.verdict().arms.empty());  // nothing of it was taken
 }
 
 TEST_CASE("runs of one process count for less than runs of their own processes") {
