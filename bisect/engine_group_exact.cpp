@@ -16,11 +16,6 @@ namespace {
 // Prior of the sizes, from the least on.
 constexpr double size_share[] = {0.66, 0.24, 0.08, 0.02};
 
-double log_choose(std::size_t n, std::size_t k) {
-  return std::lgamma(static_cast<double>(n) + 1) - std::lgamma(static_cast<double>(k) + 1) -
-         std::lgamma(static_cast<double>(n - k) + 1);
-}
-
 }  // namespace
 
 std::vector<TestIndex> suspects_of(const GroupWeights& weights) {
@@ -77,8 +72,8 @@ ExactGroups weigh_groups(const Evidence& evidence, const stats::TwoRateModel& mo
     if (size < least || size > most) continue;
     const auto [at, is_new] = known.try_emplace({failures[mask], passes[mask]});
     if (is_new) at->second = model.evaluate(failures[mask], passes[mask], 0, polluter_cells);
-    const double log_weight =
-        at->second.log_marginal + std::log(size_share[size - least]) - log_choose(universe, size);
+    const double log_weight = at->second.log_marginal + std::log(size_share[size - least]) -
+                              stats::log_choose(static_cast<double>(universe), static_cast<double>(size));
     groups.push_back({mask, log_weight, &at->second});
     high = std::max(high, log_weight);
   }

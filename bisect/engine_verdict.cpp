@@ -13,6 +13,7 @@
 #include "bisect/engine_processes.h"
 #include "bisect/engine_state.h"
 #include "stats/beta.h"
+#include "stats/log_math.h"
 
 namespace flakebisect::bisect {
 
@@ -120,11 +121,9 @@ std::optional<std::string> leftover_remark(const Evidence& evidence, const Subse
   }
   if (before == 0 || 2 * failures < after) return std::nullopt;
   // The chance that all failures lie among the later runs if the order means nothing.
-  const auto log_choose = [](double n, double k) {
-    return std::lgamma(n + 1) - std::lgamma(k + 1) - std::lgamma(n - k + 1);
-  };
   const auto later = static_cast<double>(after), fails = static_cast<double>(failures);
-  if (std::exp(log_choose(later, fails) - log_choose(later + static_cast<double>(before), fails)) > 0.05)
+  if (std::exp(stats::log_choose(later, fails) -
+               stats::log_choose(later + static_cast<double>(before), fails)) > 0.05)
     return std::nullopt;
   return fmt::format(
       "alone it passed in {} of {} runs before other tests had run here, and failed in {} of {} since: they "

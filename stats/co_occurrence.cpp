@@ -10,9 +10,8 @@ namespace flakebisect::stats {
 
 namespace {
 
-double log_choose(std::size_t n, std::size_t k) {
-  return std::lgamma(static_cast<double>(n) + 1) - std::lgamma(static_cast<double>(k) + 1) -
-         std::lgamma(static_cast<double>(n - k) + 1);
+double log_choose_of(std::size_t n, std::size_t k) {
+  return log_choose(static_cast<double>(n), static_cast<double>(k));
 }
 
 }  // namespace
@@ -22,10 +21,10 @@ double log10_chance_of_overlap(std::size_t runs, std::size_t a, std::size_t b, s
   if (a > runs || b > runs || common > most) throw std::invalid_argument("these sets of runs cannot be");
   const std::size_t least = a + b > runs ? a + b - runs : 0;
   if (common <= least) return 0;
-  const double all = log_choose(runs, b);
+  const double all = log_choose_of(runs, b);
   double tail = minus_infinity;
   for (std::size_t k = common; k <= most; ++k)
-    tail = log_add(tail, log_choose(a, k) + log_choose(runs - a, b - k) - all);
+    tail = log_add(tail, log_choose_of(a, k) + log_choose_of(runs - a, b - k) - all);
   return std::min(0.0, tail / std::log(10.0));
 }
 

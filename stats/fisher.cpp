@@ -4,15 +4,9 @@
 #include <cmath>
 #include <stdexcept>
 
+#include "stats/log_math.h"
+
 namespace flakebisect::stats {
-
-namespace {
-
-double log_choose(double n, double k) {
-  return std::lgamma(n + 1) - std::lgamma(k + 1) - std::lgamma(n - k + 1);
-}
-
-}  // namespace
 
 double fisher_exact_two_sided(std::uint64_t failures_a, std::uint64_t runs_a, std::uint64_t failures_b,
                               std::uint64_t runs_b) {

@@ -2,6 +2,8 @@
 
 /// Arithmetic on logarithms of probabilities. Natural logarithms throughout; minus infinity is log 0.
 
+#include <math.h>  // lgamma_r, which is POSIX's
+
 #include <cmath>
 #include <limits>
 
@@ -15,6 +17,17 @@ inline double log_add(double a, double b) {
   const double low = a > b ? b : a;
   if (low == minus_infinity) return high;
   return high + std::log1p(std::exp(low - high));
+}
+
+/// log of the gamma function of x > 0. For threads: std::lgamma writes the sign to a variable that all share.
+inline double log_gamma(double x) {
+  int sign = 0;
+  return ::lgamma_r(x, &sign);
+}
+
+/// log of how many ways there are to choose k of n; 0 <= k <= n.
+inline double log_choose(double n, double k) {
+  return log_gamma(n + 1) - log_gamma(k + 1) - log_gamma(n - k + 1);
 }
 
 /// Entropy in nats of an event of probability p; 0 outside (0, 1), so that rounding errors at the ends do no

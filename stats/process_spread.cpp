@@ -16,7 +16,7 @@ constexpr int kCorrelations = 30;
 constexpr double kHalfPi = 1.5707963267948966;
 
 double log_beta(double a, double b) {
-  return std::lgamma(a) + std::lgamma(b) - std::lgamma(a + b);
+  return log_gamma(a) + log_gamma(b) - log_gamma(a + b);
 }
 
 /// How many processes have each number of something.
@@ -25,10 +25,10 @@ class Histogram {
   void add(std::uint64_t number) { ++processes_with_[number]; }
   /// The sum over processes of lgamma(start + number) - lgamma(start).
   double log_rising(double start) const {
-    const double log_start = std::lgamma(start);
+    const double log_start = log_gamma(start);
     double sum = 0;
     for (const auto& [number, processes] : processes_with_)
-      sum += static_cast<double>(processes) * (std::lgamma(start + static_cast<double>(number)) - log_start);
+      sum += static_cast<double>(processes) * (log_gamma(start + static_cast<double>(number)) - log_start);
     return sum;
   }
 

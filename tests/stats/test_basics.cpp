@@ -29,6 +29,14 @@ TEST_CASE("binary entropy") {
   CHECK(binary_entropy(-1e-18) == 0.0);
 }
 
+TEST_CASE("logs of the gamma function and of binomial coefficients") {
+  CHECK(log_gamma(5) == Approx(std::log(24.0)));
+  CHECK(log_gamma(0.5) == Approx(0.5723649429247001));  // log sqrt(pi)
+  CHECK(log_choose(10, 3) == Approx(std::log(120.0)));
+  CHECK(log_choose(7, 0) == Approx(0).margin(1e-12));
+  CHECK(log_choose(100, 50) == Approx(66.78384165201749));
+}
+
 TEST_CASE("the generator's stream never changes: sessions are replayed from a seed") {
   Rng rng(1);
   CHECK(rng.next() == 10451216379200822465U);  // SplitMix64's published sequence for seed 1
