@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <array>
 #include <cmath>
 #include <nlohmann/json.hpp>
 
@@ -18,9 +17,6 @@ using nlohmann::ordered_json;
 namespace {
 
 constexpr const char* schema = "flakebisect/report/1";
-
-constexpr std::array kinds = {Kind::self,       Kind::polluter,   Kind::polluter_set,   Kind::brittle,
-                              Kind::cumulative, Kind::concurrent, Kind::not_reproduced, Kind::inconclusive};
 
 const char* outcome_name(Outcome outcome) {
   switch (outcome) {
@@ -175,12 +171,9 @@ class Reader {
 void read_kind(const Reader& reader, Kind& kind) {
   std::string name = bisect::kind_name(kind);
   reader.read("kind", name);
-  for (const auto known : kinds)
-    if (bisect::kind_name(known) == name) {
-      kind = known;
-      return;
-    }
-  throw reader.wrong("of a kind this program knows: '" + name + "'");
+  const auto known = bisect::kind_from_name(name);
+  if (!known) throw reader.wrong("of a kind this program knows: '" + name + "'");
+  kind = *known;
 }
 
 ReportExplanation read_explanation(const Reader& reader) {

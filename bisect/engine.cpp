@@ -31,13 +31,6 @@ void check(const Problem& problem, const EngineOptions& options) {
   }
 }
 
-void check_tests(const std::vector<TestIndex>& tests, std::size_t candidates) {
-  for (const TestIndex test : tests)
-    if (test >= candidates)
-      throw std::invalid_argument(
-          fmt::format("an observation names candidate {}, but there are only {}", test, candidates));
-}
-
 }  // namespace
 
 Engine::State::State(Problem problem_, EngineOptions options_)

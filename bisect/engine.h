@@ -9,6 +9,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -106,6 +107,8 @@ enum class Kind : std::uint8_t {
 
 /// The JSON report's name of a kind: "self", "polluter-set", ...
 std::string kind_name(Kind kind);
+/// The kind of that name; nothing where there is none.
+std::optional<Kind> kind_from_name(std::string_view name);
 
 struct Explanation {
   Kind kind = Kind::inconclusive;

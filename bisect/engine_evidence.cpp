@@ -9,14 +9,17 @@
 
 namespace flakebisect::bisect {
 
-SubsetBits to_bits(const std::vector<TestIndex>& tests, std::size_t candidates) {
-  SubsetBits bits((candidates + 63) / 64, 0);
-  for (const TestIndex test : tests) {
+void check_tests(const std::vector<TestIndex>& tests, std::size_t candidates) {
+  for (const TestIndex test : tests)
     if (test >= candidates)
       throw std::invalid_argument(
           fmt::format("an observation names candidate {}, but there are only {}", test, candidates));
-    bits[test / 64] |= std::uint64_t{1} << (test % 64);
-  }
+}
+
+SubsetBits to_bits(const std::vector<TestIndex>& tests, std::size_t candidates) {
+  check_tests(tests, candidates);
+  SubsetBits bits((candidates + 63) / 64, 0);
+  for (const TestIndex test : tests) bits[test / 64] |= std::uint64_t{1} << (test % 64);
   return bits;
 }
 

@@ -18,6 +18,9 @@ namespace flakebisect::bisect {
 /// A set of candidates, one bit each.
 using SubsetBits = std::vector<std::uint64_t>;
 
+/// Throws std::invalid_argument where one is no candidate.
+void check_tests(const std::vector<TestIndex>& tests, std::size_t candidates);
+/// Throws as check_tests().
 SubsetBits to_bits(const std::vector<TestIndex>& tests, std::size_t candidates);
 std::vector<TestIndex> to_tests(const SubsetBits& bits);
 std::size_t size_of(const SubsetBits& bits);

@@ -23,10 +23,11 @@ constexpr std::size_t large_universe = 2500;
 constexpr std::size_t most_least = 3;
 
 /// Probabilities of how many of some tests are members, as far as it matters whether they are `least`, at
-/// most three. Added test by test after each run: hence no loop and no branch.
+/// most three.
 class Sizes {
  public:
   explicit Sizes(std::size_t least) : least_(least) {}
+  /// Called for each test after each run: hence no loop and no branch.
   void add(double member) {
     size_[2] += member * (size_[1] - size_[2]);
     size_[1] += member * (size_[0] - size_[1]);

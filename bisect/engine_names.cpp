@@ -24,4 +24,11 @@ std::string kind_name(Kind kind) {
   return "inconclusive";
 }
 
+std::optional<Kind> kind_from_name(std::string_view name) {
+  for (const Kind kind : {Kind::self, Kind::polluter, Kind::polluter_set, Kind::brittle, Kind::cumulative,
+                          Kind::concurrent, Kind::not_reproduced, Kind::inconclusive})
+    if (kind_name(kind) == name) return kind;
+  return std::nullopt;
+}
+
 }  // namespace flakebisect::bisect

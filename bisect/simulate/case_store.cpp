@@ -47,13 +47,6 @@ std::string key_of(const Batch& batch, const Policy& policy, std::uint64_t numbe
       options.confidence, options.max_probes, options.max_seconds, options.count_probes, options.jobs);
 }
 
-Kind kind_from_name(const std::string& name) {
-  for (const Kind kind : {Kind::self, Kind::polluter, Kind::polluter_set, Kind::brittle, Kind::cumulative,
-                          Kind::concurrent, Kind::not_reproduced, Kind::inconclusive})
-    if (kind_name(kind) == name) return kind;
-  throw std::invalid_argument(fmt::format("there is no kind '{}'", name));
-}
-
 nlohmann::json to_json(const std::string& key, const PolicyAnswer& answer) {
   // Processor time in whole microseconds: there are millions of them.
   nlohmann::json choices = nlohmann::json::array();
@@ -72,7 +65,10 @@ nlohmann::json to_json(const std::string& key, const PolicyAnswer& answer) {
 
 PolicyAnswer from_json(const nlohmann::json& line) {
   PolicyAnswer answer;
-  answer.kind = kind_from_name(line.at("kind").get<std::string>());
+  const std::string name = line.at("kind").get<std::string>();
+  const std::optional<Kind> kind = kind_from_name(name);
+  if (!kind) throw std::invalid_argument(fmt::format("there is no kind '{}'", name));
+  answer.kind = *kind;
   line.at("tests").get_to(answer.tests);
   line.at("probability").get_to(answer.probability);
   line.at("probes").get_to(answer.probes);
@@ -95,7 +91,8 @@ CaseStore::CaseStore(const std::string& file, const std::string& build, std::uin
   struct stat status {};
   if (stat(file.c_str(), &status) == 0 && !S_ISREG(status.st_mode)) throw refuse("is no file; give a file");
   stream_ = std::fopen(file.c_str(), "a");
-  if (stream_ == nullptr) throw refuse(fmt::format("cannot be written: {}", std::strerror(errno)));
+  if (stream_ == nullptr)
+    throw refuse(fmt::format("cannot be written: {}; give another file", std::strerror(errno)));
   if (flock(fileno(stream_), LOCK_EX | LOCK_NB) != 0)
     throw refuse("another simulation uses it; give another file, or wait");
   std::ifstream lines(file, std::ios::binary);

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <catch2/catch.hpp>
+#include <deque>
 
 #include "bisect/engine.h"
 #include "bisect/engine_dose.h"
@@ -222,7 +223,7 @@ TEST_CASE("not reproduced needs ten results behind the list, however often it fa
       engine.observe(stored);
     }
     // Every third run of the list gives nothing.
-    std::uint64_t asked = 0, results = 0, probes = 0;
+    std::uint64_t asked = 0, results = 0, probes = 0, waits_for_list = 0;
     while (const std::optional<Probe> probe = engine.next_probe()) {
       REQUIRE(++probes < 1000);
       Observation observation;
@@ -231,14 +232,63 @@ TEST_CASE("not reproduced needs ten results behind the list, however often it fa
       observation.probe_id = probe->id;
       observation.outcome = Outcome::pass;
       const bool list = 10 * probe->subset.size() >= 9 * tests;
+      const Explanation leader = engine.leading(1).front();
+      if (leader.kind == Kind::not_reproduced && leader.probability >= 0.95) {
+        ++waits_for_list;
+        CHECK(list);
+        const std::optional<double> left = engine.expected_seconds_left();
+        REQUIRE(left);
+        CHECK(*left >= static_cast<double>(10 - results) * seconds_of(problem, stored.ran) * 0.99);
+      }
       if (list && ++asked % 3 == 0) observation.outcome = Outcome::void_probe;
       if (list && observation.outcome == Outcome::pass) ++results;
       engine.observe(observation);
     }
     CHECK(engine.done());
     CHECK(engine.verdict().kind == Kind::not_reproduced);
-    CHECK(results >= 10);
+    CHECK(results == 10);
+    if (tests == 60) CHECK(waits_for_list > 2);
   }
+}
+
+TEST_CASE("not reproduced: with probes in flight no more lists are run than it lacks") {
+  const Problem problem = make_problem(60, 1.0, 5);
+  Engine engine(problem, {});
+  Observation stored;
+  for (TestIndex i = 0; i < 60; ++i) stored.ran.push_back(i);
+  stored.source = Source::history;
+  for (int i = 0; i < 40; ++i) {
+    stored.outcome = i % 2 == 0 ? Outcome::fail : Outcome::pass;
+    engine.observe(stored);
+  }
+  std::deque<Probe> in_flight;
+  std::uint64_t probes = 0, waited = 0, lost = 0;
+  while (!engine.done()) {
+    REQUIRE(++probes < 3000);
+    const std::optional<Probe> probe = in_flight.size() < 16 ? engine.next_probe() : std::nullopt;
+    if (probe) {
+      in_flight.push_back(*probe);
+      continue;
+    }
+    if (in_flight.size() < 16) {
+      CHECK(engine.waiting());
+      ++waited;
+    }
+    REQUIRE_FALSE(in_flight.empty());
+    const Probe ended = in_flight.front();
+    in_flight.pop_front();
+    if (waited == 1 && lost++ == 0) {  // its machine is lost: another must take its place
+      engine.abandon(ended.id);
+      continue;
+    }
+    Observation observation;
+    observation.ran = ended.subset;
+    observation.probe_id = ended.id;
+    observation.outcome = Outcome::pass;
+    engine.observe(observation);
+  }
+  CHECK(engine.verdict().kind == Kind::not_reproduced);
+  CHECK(waited > 0);
 }
 
 TEST_CASE("while nothing fails, and not-reproduced is believed, the list goes on being run") {
