@@ -442,6 +442,7 @@ ProbeResult CommandRunner::run(const ProbeRequest& asked_for, const std::atomic<
     impl_->arguments_refused = true;
     result = impl_->run(request, impl_->options.command, cancel, import_failed);
   }
+  result.victim_runs = result.end == VictimEnd::void_probe ? 0 : 1;
   // The order that was asked for, as far as it ran.
   std::unordered_map<std::string, std::size_t> asked;
   for (std::size_t i = 0; i < request.before.size(); ++i) asked.emplace(request.before[i], i);

@@ -106,6 +106,7 @@ void accompany(Runner& runner, const std::vector<std::string>& list, const Probe
     request.victim = list.back();
     request.after.clear();
     request.hang_is_failure = false;
+    request.victim_runs = 1;
     unsigned idle = 0;
     while (!ending.over) {
       Period round;
@@ -192,6 +193,7 @@ ProbeResult ConcurrentRunner::run(const ProbeRequest& request, const std::atomic
   std::vector<std::thread> threads;
   ProbeRequest own_request = request;
   own_request.before = self.options.own;
+  own_request.victim_runs = 1;  // each run of the victim needs the other workers' tests beside it
   ProbeResult result;
   Period own_period;
   std::exception_ptr failure;

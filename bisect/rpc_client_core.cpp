@@ -134,9 +134,12 @@ Nonce RpcClientCore::run(std::optional<std::vector<std::string>> tests, RunOptio
     throw std::logic_error("RpcClientCore: 'ordered' is not offered");
   if (options.isolated && !feature("isolated"))
     throw std::logic_error("RpcClientCore: 'isolated' is not offered");
+  const bool repeated = options.repeat > 1;
+  if (repeated && !(options.ordered && feature("repeat")))
+    throw std::logic_error("RpcClientCore: 'repeat' is not offered, or the order is not given");
   Nonce nonce = begin(true, tests);
-  output_ += rpc_packets(
-      RunMessage{nonce, std::move(tests), options.ordered ? "given" : "", options.isolated ? "process" : ""});
+  output_ += rpc_packets(RunMessage{nonce, std::move(tests), options.ordered ? "given" : "",
+                                    options.isolated ? "process" : "", repeated ? options.repeat : 0});
   return nonce;
 }
 

@@ -81,6 +81,9 @@ class RpcClientCore {
   struct RunOptions {
     bool ordered = false;   ///< only where feature("ordered")
     bool isolated = false;  ///< only where feature("isolated")
+    /// Most runs of the last test, until it first does not pass; more than 1 only where ordered and
+    /// feature("repeat").
+    std::uint32_t repeat = 1;
   };
   enum class State : std::uint8_t { waiting, ready, incompatible, closed };
 

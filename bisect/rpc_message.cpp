@@ -20,11 +20,18 @@ std::string dump(const Json& json) {
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
-std::int64_t version_field(const Json& object, const char* name) {
+std::int64_t integer_field(const Json& object, const char* name) {
   const auto found = object.find(name);
   if (found == object.end()) throw Malformed{std::string("its \"") + name + "\" is missing"};
   if (!found->is_number_integer()) throw Malformed{std::string("its \"") + name + "\" is not an integer"};
   return found->get<std::int64_t>();
+}
+
+/// 0 where there is none.
+std::int64_t number_field(const Json& object, const char* name) {
+  const auto found = object.find(name);
+  if (found == object.end() || found->is_null()) return 0;
+  return integer_field(object, name);
 }
 
 std::string text_field(const Json& object, const char* name) {
@@ -57,8 +64,8 @@ Nonce nonce_field(const Json& object) {
 
 HelloMessage hello_of(const Json& object) {
   HelloMessage hello;
-  hello.min = version_field(object, "min");
-  hello.max = version_field(object, "max");
+  hello.min = integer_field(object, "min");
+  hello.max = integer_field(object, "max");
   if (hello.min > hello.max) throw Malformed{"its \"min\" is above its \"max\""};
   hello.server = text_field(object, "server");
   hello.features = texts_field(object, "features").value_or(std::vector<std::string>{});
@@ -90,7 +97,7 @@ RpcMessage message_of(const Json& object) {
   if (name == "List") return ListMessage{nonce_field(object), texts_field(object, "tests")};
   if (name == "Run")
     return RunMessage{nonce_field(object), texts_field(object, "tests"), text_field(object, "order"),
-                      text_field(object, "isolation")};
+                      text_field(object, "isolation"), number_field(object, "repeat")};
   if (name == "Done") return done_of(object);
   if (name == "Cancel") return CancelMessage{nonce_field(object)};
   if (name == "Goodbye") return GoodbyeMessage{};
@@ -120,6 +127,7 @@ struct Writer {
     json["nonce"] = Json::parse(run.nonce);
     if (!run.order.empty()) json["order"] = run.order;
     if (!run.isolation.empty()) json["isolation"] = run.isolation;
+    if (run.repeat != 0) json["repeat"] = run.repeat;
     return json;
   }
   Json operator()(const DoneMessage& done) const {

@@ -28,7 +28,7 @@ struct HelloMessage {
   std::int64_t min = kRpcMinVersion;
   std::int64_t max = kRpcMaxVersion;
   std::string server;                 ///< version 2: name and version, for the log; empty: not given
-  std::vector<std::string> features;  ///< version 2: "ordered", "isolated", "cancel", and unknown ones
+  std::vector<std::string> features;  ///< version 2: "ordered", "isolated", "cancel", "repeat", unknown ones
 };
 
 struct ListMessage {
@@ -41,6 +41,7 @@ struct RunMessage {
   std::optional<std::vector<std::string>> tests;  ///< nothing: all tests
   std::string order;                              ///< version 2: "given", or empty
   std::string isolation;                          ///< version 2: "process", or empty
+  std::int64_t repeat = 0;                        ///< version 2: most runs of the last test; 0: not given
 };
 
 /// Version 2. Version 1 knows `ok` alone.

@@ -42,10 +42,11 @@ RpcProbe::RpcProbe(ServerConnection& server, const ProbeRequest& request, const 
       begin_(begin),
       sent_(Clock::now()),
       last_news_(sent_),
-      record_(request.before, request.victim, limits.unexpected_success_fails),
       ordered_(server.core().feature("ordered")),
-      isolated_(server.core().feature("isolated")) {
-  run_ = server_.core().run(whole_list(request), {ordered_, isolated_});
+      isolated_(server.core().feature("isolated")),
+      victim_runs_(ordered_ && server.core().feature("repeat") ? std::max(request.victim_runs, 1U) : 1),
+      record_(request.before, request.victim, limits.unexpected_success_fails, victim_runs_) {
+  run_ = server_.core().run(whole_list(request), {ordered_, isolated_, victim_runs_});
 }
 
 RpcProbeEnd RpcProbe::run(const std::atomic<bool>& cancel) {
@@ -89,7 +90,10 @@ Clock::time_point RpcProbe::test_deadline() const {
 
 void RpcProbe::take(const ClientEvent& event) {
   if (const auto* done = std::get_if<RequestDone>(&event)) {
-    if (done->request == run_) done_ = *done;
+    if (done->request == run_) {
+      done_ = *done;
+      record_.on_done(done->status);
+    }
     if (done->request == question_) {
       question_answered_ = true;
       question_.clear();
@@ -102,6 +106,7 @@ void RpcProbe::take(const ClientEvent& event) {
   // A result of an earlier request that was cancelled cannot come: its Done was waited for.
   last_news_ = Clock::now();
   const bool first = !record_.anything_started();
+  const auto results = record_.victim_results();
   record_.on_event(test->event);
   if (first && record_.anything_started()) end_.result.startup_seconds = seconds_since(begin_);
   if (first && record_.anything_started() && !liveness_.answers_while_running &&
@@ -110,8 +115,7 @@ void RpcProbe::take(const ClientEvent& event) {
     question_answered_ = false;
     question_ = server_.core().list(std::vector<std::string>{});
   }
-  if (record_.victim_finished() && end_.result.wall_seconds == 0)
-    end_.result.wall_seconds = seconds_since(begin_);
+  if (record_.victim_results() != results) end_.result.wall_seconds = seconds_since(begin_);
 }
 
 /// The victim's result is in: ends the request and looks at what it is worth.
@@ -315,6 +319,8 @@ void RpcProbe::on_limit(bool whole_probe, const std::atomic<bool>& cancel, bool&
 void RpcProbe::set_void(std::string reason) {
   end_.result.end = VictimEnd::void_probe;
   end_.result.void_reason = std::move(reason);
+  end_.result.victim_runs = 0;
+  if (!record_.victim_finished()) end_.result.wall_seconds = 0;  // set at the end of run()
   end_.result.traceback.clear();
 }
 
@@ -325,9 +331,12 @@ void RpcProbe::set_fault(std::string sentence) {
   set_void(std::move(sentence));
 }
 
+/// The run of the victim that has no result is the failure.
 void RpcProbe::victim_failed(std::string traceback) {
   end_.result.end = VictimEnd::fail;
   end_.result.void_reason.clear();
+  end_.result.victim_runs = record_.victim_results() + 1;
+  end_.result.wall_seconds = 0;
   end_.result.traceback = std::move(traceback);
 }
 

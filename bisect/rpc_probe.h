@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <cstdint>
 #include <string>
 
 #include "bisect/rpc_connection.h"
@@ -68,10 +69,11 @@ class RpcProbe {
   Clock::time_point begin_;
   Clock::time_point sent_;
   Clock::time_point last_news_;
-  RpcRunRecord record_;
   RpcProbeEnd end_;
   bool ordered_ = false;
   bool isolated_ = false;
+  std::uint32_t victim_runs_ = 1;  ///< asked of the server
+  RpcRunRecord record_;
   Nonce run_;
   Nonce question_;  ///< the List in flight, if any
   bool question_answered_ = false;

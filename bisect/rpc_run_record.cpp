@@ -17,15 +17,12 @@ bool is_text(const ChannelEvent& event) {
 }  // namespace
 
 RpcRunRecord::RpcRunRecord(const std::vector<std::string>& before, const std::string& victim,
-                           bool unexpected_success_fails)
-    : victim_(victim), unexpected_success_fails_(unexpected_success_fails) {
+                           bool unexpected_success_fails, std::uint32_t victim_runs)
+    : victim_(victim),
+      unexpected_success_fails_(unexpected_success_fails),
+      victim_wanted_(std::max<std::uint32_t>(victim_runs, 1)) {
   for (const std::string& id : before) asked_.emplace(id, asked_.size());
   asked_.emplace(victim, asked_.size());
-}
-
-bool RpcRunRecord::finished(const std::string& id) const {
-  const auto found = index_.find(id);
-  return found != index_.end() && repo_reader::is_final(tests_[found->second].status);
 }
 
 RpcRunRecord::Test& RpcRunRecord::test_of(const std::string& id) {
@@ -47,28 +44,62 @@ RpcRunRecord::Test& RpcRunRecord::test_of(const std::string& id) {
 void RpcRunRecord::on_event(const ChannelEvent& event) {
   if (!event.test_id || event.status == Status::exists) return;
   const std::string& id = *event.test_id;
-  if (id == victim_ && event.file_name && !event.file_bytes.empty()) {
-    auto file = std::find_if(victim_files_.begin(), victim_files_.end(),
-                             [&](const auto& known) { return known.first == *event.file_name; });
-    if (file != victim_files_.end()) {
-      file->second += event.file_bytes;
-    } else if (is_text(event)) {
-      victim_files_.emplace_back(*event.file_name, event.file_bytes);
-    }
-  }
+  const bool victim = id == victim_;
+  if (victim && victim_over_) return;  // it ran more often than asked for: the first results count
+  if (victim) on_victim_file(event);
   if (asked_.count(id) == 0 && (!event.runnable || !repo_reader::is_test_id(id))) {
     if (event.status == Status::fail && fixture_failure_.empty()) fixture_failure_ = id;
     return;
   }
   if (event.status == Status::none) return;
   Test& test = test_of(id);
-  if (repo_reader::is_final(test.status)) return;  // it ran twice: the first result counts
+  if (!victim && repo_reader::is_final(test.status)) return;  // it ran twice: the first result counts
   test.status = event.status;
-  if (event.timestamp) {
+  if (event.timestamp && !(victim && victim_results_ > 0)) {
     if (event.status == Status::inprogress) test.start_seconds = event.timestamp->seconds();
     if (repo_reader::is_final(event.status)) test.stop_seconds = event.timestamp->seconds();
   }
-  if (repo_reader::is_final(test.status) && asked_.count(id) > 0) ++finished_asked_;
+  if (!repo_reader::is_final(test.status)) return;
+  if (victim) {
+    on_victim_result(test.status);
+  } else if (asked_.count(id) > 0) {
+    ++finished_asked_;
+  }
+}
+
+/// Keeps the texts of the latest run alone: a failure's traceback is not that of an earlier expected one.
+void RpcRunRecord::on_victim_file(const ChannelEvent& event) {
+  if (event.status == Status::inprogress && victim_results_ > 0) victim_files_.clear();
+  if (!event.file_name || event.file_bytes.empty()) return;
+  auto file = std::find_if(victim_files_.begin(), victim_files_.end(),
+                           [&](const auto& known) { return known.first == *event.file_name; });
+  if (file != victim_files_.end()) {
+    file->second += event.file_bytes;
+  } else if (is_text(event)) {
+    victim_files_.emplace_back(*event.file_name, event.file_bytes);
+  }
+}
+
+void RpcRunRecord::on_victim_result(Status status) {
+  ++victim_results_;
+  const bool passed = status == Status::success || status == Status::xfail;
+  if (!passed || victim_results_ == victim_wanted_) return end_victim();
+  victim_files_.clear();
+}
+
+void RpcRunRecord::end_victim() {
+  victim_over_ = true;
+  ++finished_asked_;
+}
+
+void RpcRunRecord::on_done(DoneStatus status) {
+  if (victim_over_ || victim_results_ == 0) return;
+  Test& test = test_of(victim_);
+  if (test.status == Status::inprogress) {
+    if (status == DoneStatus::error) return;
+    test.status = Status::success;  // the runs before it passed
+  }
+  end_victim();
 }
 
 std::optional<std::string> RpcRunRecord::running() const {
@@ -85,6 +116,7 @@ void RpcRunRecord::fill(ProbeResult& result) const {
   };
   result.end = VictimEnd::void_probe;
   result.victim_started = victim_started();
+  result.victim_runs = 0;
   result.ran.clear();
   for (const Test& test : tests_) {
     if (test.id != victim_) {
@@ -95,6 +127,8 @@ void RpcRunRecord::fill(ProbeResult& result) const {
     result.victim_seconds = seconds_of(test);
     result.victim_start_time = test.start_seconds;
     result.victim_stop_time = test.stop_seconds;
+    if (!victim_over_) break;
+    result.victim_runs = victim_results_;
     switch (test.status) {
       case Status::success:
       case Status::xfail:
@@ -107,7 +141,12 @@ void RpcRunRecord::fill(ProbeResult& result) const {
         result.end = unexpected_success_fails_ ? VictimEnd::fail : VictimEnd::pass;
         break;
       case Status::skip:
-        result.void_reason = "the victim was skipped";
+        // As if the run had not been: the ones before it passed.
+        if (--result.victim_runs > 0) {
+          result.end = VictimEnd::pass;
+        } else {
+          result.void_reason = "the victim was skipped";
+        }
         break;
       case Status::none:
       case Status::exists:

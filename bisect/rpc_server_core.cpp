@@ -1,6 +1,7 @@
 #include "bisect/rpc_server_core.h"
 
 #include <algorithm>
+#include <limits>
 #include <stdexcept>
 #include <utility>
 
@@ -65,27 +66,35 @@ ServerEvent RpcServerCore::on_hello(const HelloMessage& hello, const std::string
     if (offer_.ordered) own.features.emplace_back("ordered");
     if (offer_.isolated) own.features.emplace_back("isolated");
     if (offer_.cancel) own.features.emplace_back("cancel");
+    if (offer_.repeat) own.features.emplace_back("repeat");
   }
   output_ += rpc_packets(own);
   return ClientHello{version_, hello};
 }
 
 ServerEvent RpcServerCore::on_run(const RunMessage& run) {
-  RunRequest request{run.nonce, run.tests, false, false};
+  RunRequest request{run.nonce, run.tests, false, false, 1};
   in_flight_.insert(run.nonce);
-  if (version_ < 2) return request;  // there the two fields are unknown, and unknown fields are ignored
+  if (version_ < 2) return request;  // there the three fields are unknown, and unknown fields are ignored
   std::string reason;
   if (!run.order.empty() && run.order != "given") reason = "the order \"" + run.order + "\" is not known";
   if (run.order == "given" && !offer_.ordered) reason = "'ordered' is not offered";
   if (!run.isolation.empty() && run.isolation != "process")
     reason = "the isolation \"" + run.isolation + "\" is not known";
   if (run.isolation == "process" && !offer_.isolated) reason = "'isolated' is not offered";
+  if (run.repeat != 0) {
+    if (run.repeat < 2 || run.repeat > std::numeric_limits<std::uint32_t>::max())
+      reason = "\"repeat\" is " + std::to_string(run.repeat) + ", and no number of runs from 2 on";
+    if (run.order != "given") reason = "'repeat' is for a given order only";
+    if (!offer_.repeat) reason = "'repeat' is not offered";
+  }
   if (!reason.empty()) {
     done(run.nonce, DoneStatus::refused, reason);
     return RefusedRun{run.nonce, reason};
   }
   request.ordered = run.order == "given";
   request.isolated = run.isolation == "process";
+  if (run.repeat != 0) request.repeat = static_cast<std::uint32_t>(run.repeat);
   return request;
 }
 

@@ -37,6 +37,9 @@ struct RunRequest {
   std::optional<std::vector<std::string>> tests;  ///< nothing: all
   bool ordered = false;                           ///< exactly these tests in this order
   bool isolated = false;                          ///< in a process in which no test has run before
+  /// Most runs of the last test, one after the other in the same process: no more after the first that does
+  /// not pass (is no success or expected failure).
+  std::uint32_t repeat = 1;
 };
 
 /// The request must be stopped now; its done(cancelled) is still due.
@@ -73,6 +76,7 @@ class RpcServerCore {
     bool ordered = false;
     bool isolated = false;
     bool cancel = false;
+    bool repeat = false;  ///< only together with ordered
   };
 
   explicit RpcServerCore(Offer offer);

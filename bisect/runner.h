@@ -40,6 +40,9 @@ struct ProbeRequest {
   std::shared_ptr<const TestLimits> own_test_limits;  ///< for the tests it names; may be null
   bool fresh_process = false;    ///< do not use a warm server that has served another probe
   bool hang_is_failure = false;  ///< the victim passing its limit is the failure to explain, not a void probe
+  /// At most so many runs of the victim in this probe, one after the other in one process, until it first
+  /// fails; a runner that cannot repeat it runs it once.
+  std::uint32_t victim_runs = 1;
 };
 
 /// How long there may be no news while `running` runs (empty: between two tests), in seconds; 0: for ever.
@@ -74,12 +77,15 @@ struct ProbeResult {
   bool lost = false;            ///< void because the machine it ran on was lost, or could not be reached
   std::vector<TestRun> ran;     ///< what ran before the victim in the order it ran, read from the results
   bool victim_started = false;  ///< also where its result did not come any more
-  std::optional<double> victim_seconds;
-  /// Seconds since 1970, from the stream's timestamps.
+  /// Runs of the victim that have a result: all but the last passed, and the last one is `end`; 0 where end
+  /// is void. A run that was the failure because it never ended counts.
+  std::uint32_t victim_runs = 0;
+  std::optional<double> victim_seconds;  ///< of the first run of it
+  /// Likewise; seconds since 1970, from the stream's timestamps.
   std::optional<double> victim_start_time, victim_stop_time;
   std::vector<AfterRun> after;       ///< of ProbeRequest::after those that started, in the order they ran
   std::string traceback;             ///< the victim's failure details as text; empty where it passed
-  double wall_seconds = 0;           ///< from start to the victim's result
+  double wall_seconds = 0;           ///< from start to the victim's result, the last one of several
   double startup_seconds = 0;        ///< from start to the first test's start
   std::uint64_t process = 0;         ///< as Observation::process
   bool by_exit_status = false;       ///< no results came: the command's exit status said how the victim ended

@@ -53,6 +53,8 @@ struct ServerRunnerOptions {
 ///
 /// How a probe ends:
 /// - The victim's result is in: that is the result. Other tests that are still to come are cancelled.
+/// - The server offers `repeat`: the victim runs as often as ProbeRequest::victim_runs says, until it fails.
+///   Where it is skipped, or the request ends, after runs that passed, these are the result.
 /// - The process that ran the tests died while the victim ran: a failure, told in its traceback. Before:
 /// void.
 /// - A limit passed: the server is asked whether it is alive; void (or a failure:

@@ -50,7 +50,8 @@ struct DescribeServerEvent {
     return fmt::format("list {} {}", e.nonce, asked(e.tests));
   }
   std::string operator()(const RunRequest& e) const {
-    return fmt::format("run {} {} ordered={} isolated={}", e.nonce, asked(e.tests), e.ordered, e.isolated);
+    return fmt::format("run {} {} ordered={} isolated={}{}", e.nonce, asked(e.tests), e.ordered, e.isolated,
+                       e.repeat == 1 ? "" : fmt::format(" repeat={}", e.repeat));
   }
   std::string operator()(const CancelRequest& e) const { return "cancel " + e.nonce; }
   std::string operator()(const ClientGone& e) const { return e.goodbye ? "goodbye" : "end"; }

@@ -154,6 +154,56 @@ TEST_CASE("a server refuses by itself what it does not offer") {
   CHECK(server.requests_in_flight() == 1);
 }
 
+TEST_CASE("the last test of a list in a given order may be asked for several times") {
+  RpcClientCore client;
+  RpcServerCore::Offer offer = full_offer();
+  offer.repeat = true;
+  RpcServerCore server(offer);
+  Log c, s;
+  server.receive(client.take_output());
+  drain(server, s);
+  client.receive(server.take_output());
+  drain(client, c);
+  CHECK(c == Log{"ready 2 server=test 1.0 features=ordered,isolated,cancel,repeat route="});
+  client.run(Log{"a", "b"}, {true, true, 20});
+  client.run(Log{"a"}, {true, false, 1});
+  server.receive(client.take_output());
+  drain(server, s);
+  CHECK(s == Log{"hello 2", "run \"n1\" [a,b] ordered=true isolated=true repeat=20",
+                 "run \"n2\" [a] ordered=true isolated=false"});
+  CHECK_THROWS_AS(client.run(Log{"a"}, {false, true, 2}), std::logic_error);
+  CHECK(client.take_output().empty());
+  CHECK(client.requests_in_flight() == 2);
+
+  Greeted older(hello2());
+  CHECK_THROWS_AS(older.core.run(Log{"a"}, {true, true, 2}), std::logic_error);
+  CHECK(older.core.requests_in_flight() == 0);
+}
+
+TEST_CASE("a server refuses by itself a repetition that it does not offer or that makes no sense") {
+  RpcServerCore::Offer offer = full_offer();
+  const auto answer = [&](const RunMessage& run, std::int64_t max_version = 2) {
+    RpcServerCore server(offer);
+    HelloMessage hello;
+    hello.max = max_version;
+    Log log;
+    server.receive(rpc_packets(hello) + rpc_packets(run));
+    drain(server, log);
+    return log.at(1);
+  };
+  CHECK(answer({"1", Log{"a"}, "given", "", 2}) == "refused 1: 'repeat' is not offered");
+  CHECK(answer({"1", Log{"a"}, "given", "", 2}, 1) == "run 1 [a] ordered=false isolated=false");
+  offer.repeat = true;
+  CHECK(answer({"1", Log{"a"}, "given", "", 2}) == "run 1 [a] ordered=true isolated=false repeat=2");
+  CHECK(answer({"1", Log{"a"}, "given", "", 4294967295}) ==
+        "run 1 [a] ordered=true isolated=false repeat=4294967295");
+  CHECK(answer({"1", Log{"a"}, "", "process", 2}) == "refused 1: 'repeat' is for a given order only");
+  for (const std::int64_t times : {std::int64_t{1}, std::int64_t{-3}, std::int64_t{4294967296}}) {
+    CHECK(answer({"1", Log{"a"}, "given", "", times}) ==
+          fmt::format("refused 1: \"repeat\" is {}, and no number of runs from 2 on", times));
+  }
+}
+
 TEST_CASE("a server answers nothing before Hello, and ends with its input") {
   RpcServerCore server(full_offer());
   Log log;

@@ -31,6 +31,8 @@ TEST_CASE("messages are written with msg first and without their defaults") {
         R"({"msg":"List","tests":[],"nonce":"a\"b"})");
   CHECK(rpc_message_text(RunMessage{"\"n\"", std::vector<std::string>{"t"}, "given", "process"}) ==
         R"({"msg":"Run","tests":["t"],"nonce":"n","order":"given","isolation":"process"})");
+  CHECK(rpc_message_text(RunMessage{"\"n\"", std::vector<std::string>{"t"}, "given", "", 20}) ==
+        R"({"msg":"Run","tests":["t"],"nonce":"n","order":"given","repeat":20})");
   CHECK(rpc_message_text(DoneMessage{"\"n\"", DoneStatus::ok, ""}) == R"({"msg":"Done","nonce":"n"})");
   CHECK(rpc_message_text(DoneMessage{"\"n\"", DoneStatus::refused, "no"}) ==
         R"({"msg":"Done","nonce":"n","status":"refused","reason":"no"})");
@@ -56,6 +58,9 @@ TEST_CASE("messages are read, whatever the order of their fields and with unknow
   CHECK(run.tests == std::vector<std::string>{"a", "b"});
   CHECK(run.order == "given");
   CHECK(run.isolation.empty());
+  CHECK(run.repeat == 0);
+  CHECK(parsed<RunMessage>(R"({"msg":"Run","nonce":1,"repeat":7})").repeat == 7);
+  CHECK(parsed<RunMessage>(R"({"msg":"Run","nonce":1,"repeat":null})").repeat == 0);
   CHECK(parsed<DoneMessage>(R"({"msg":"Done","nonce":"n"})").status == DoneStatus::ok);
   CHECK(parsed<DoneMessage>(R"({"msg":"Done","nonce":"n","status":"cancelled"})").status ==
         DoneStatus::cancelled);
@@ -79,6 +84,8 @@ TEST_CASE("what is no message is told why") {
   CHECK(why(R"({"msg":"List","nonce":[1]})") == "its \"nonce\" is neither a string nor a number");
   CHECK(why(R"({"msg":"Run","nonce":1,"tests":"a"})") == "its \"tests\" is not an array");
   CHECK(why(R"({"msg":"Run","nonce":1,"tests":[1]})") == "an element of its \"tests\" is not a string");
+  CHECK(why(R"({"msg":"Run","nonce":1,"repeat":"often"})") == "its \"repeat\" is not an integer");
+  CHECK(why(R"({"msg":"Run","nonce":1,"repeat":2.5})") == "its \"repeat\" is not an integer");
   // Deep nesting must not overflow the stack.
   CHECK(why(std::string(200000, '[')) == "it is not JSON");
 }

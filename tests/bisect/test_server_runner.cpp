@@ -310,6 +310,113 @@ TEST_CASE("a test that ends its process", "[server]") {
   }
 }
 
+TEST_CASE("a victim runs several times in one probe, until it first fails", "[server]") {
+  const std::string mode = GENERATE("repeats", "repeats_in_one", "repeats_on");
+  INFO(mode);
+  Tiny tiny(mode,
+            "suite.a_pass suite.b_pollute suite.e_victim suite.s_skip suite.v_later_fail suite.v_later_skip");
+  {
+    ServerRunner runner(tiny.options);
+    const auto repeated = [&](const std::string& victim, std::uint32_t times) {
+      ProbeRequest request = probe({"suite.a_pass"}, victim);
+      request.victim_runs = times;
+      const ProbeResult result = run(runner, request);
+      CHECK(ids(result.ran) == std::vector<std::string>{"suite.a_pass"});
+      CHECK(result.victim_started);
+      CHECK(result.victim_seconds.has_value());
+      CHECK(result.remarks.empty());
+      return result;
+    };
+    const ProbeResult clean = repeated("suite.e_victim", 7);
+    CHECK(clean.end == VictimEnd::pass);
+    CHECK(clean.victim_runs == 7);
+    CHECK(clean.traceback.empty());
+    const ProbeResult once = repeated("suite.v_later_fail", 1);
+    CHECK(once.end == VictimEnd::pass);
+    CHECK(once.victim_runs == 1);
+    const ProbeResult few = repeated("suite.v_later_fail", 2);
+    CHECK(few.end == VictimEnd::pass);
+    CHECK(few.victim_runs == 2);
+    const ProbeResult failed = repeated("suite.v_later_fail", 10);
+    CHECK(failed.end == VictimEnd::fail);
+    CHECK(failed.victim_runs == 3);
+    CHECK(failed.traceback == "AssertionError: always");
+    const ProbeResult skipped_later = repeated("suite.v_later_skip", 10);
+    CHECK(skipped_later.end == VictimEnd::pass);
+    CHECK(skipped_later.victim_runs == 2);
+    const ProbeResult skipped = repeated("suite.s_skip", 10);
+    CHECK(skipped.end == VictimEnd::void_probe);
+    CHECK(skipped.void_reason == "the victim was skipped");
+    CHECK(skipped.victim_runs == 0);
+
+    ProbeRequest polluted = probe({"suite.b_pollute"});
+    polluted.victim_runs = 10;
+    CHECK(run(runner, polluted).end == VictimEnd::fail);
+    CHECK(run(runner, polluted).victim_runs == 1);
+  }
+  CHECK_FALSE(tiny.any_alive());
+}
+
+TEST_CASE("a server that does not repeat runs the victim once, and may stop early", "[server]") {
+  const auto [mode, runs] = GENERATE(
+      table<std::string, std::uint32_t>({{"good", 1}, {"plain2", 1}, {"v1", 1}, {"repeats_twice", 2}}));
+  INFO(mode);
+  Tiny tiny(mode);
+  ServerRunner runner(tiny.options);
+  ProbeRequest request = probe();
+  request.victim_runs = 5;
+  const ProbeResult result = run(runner, request);
+  CHECK(result.end == VictimEnd::pass);
+  CHECK(result.victim_runs == runs);
+  CHECK(result.remarks.empty());
+  request.before = {"suite.b_pollute"};
+  CHECK(run(runner, request).end == VictimEnd::fail);
+}
+
+TEST_CASE("a process that dies in a later run of the victim is that run's failure", "[server]") {
+  const std::string mode = GENERATE("repeats", "repeats_in_one");
+  INFO(mode);
+  Tiny tiny(mode, "suite.a_pass suite.v_later_crash suite.e_victim");
+  ServerRunner runner(tiny.options);
+  ProbeRequest request = probe({"suite.a_pass"}, "suite.v_later_crash");
+  request.victim_runs = 10;
+  const ProbeResult result = run(runner, request);
+  CHECK(result.end == VictimEnd::fail);
+  CHECK(result.victim_runs == 3);
+  CHECK_THAT(result.traceback, Contains("the process that ran the test") && Contains("signal 11"));
+  CHECK(run(runner, probe()).end == VictimEnd::pass);
+}
+
+TEST_CASE("a later run of the victim that hangs is judged as the first would be", "[server]") {
+  Tiny tiny("repeats", "suite.f_sleep suite.v_later_stuck suite.e_victim");
+  tiny.options.ping_limit_seconds = 60;
+  ServerRunner runner(tiny.options);
+  ProbeRequest request = probe({}, "suite.v_later_stuck");
+  request.victim_runs = 10;
+  request.own_test_limits =
+      std::make_shared<const TestLimits>(TestLimits{{"suite.v_later_stuck", 2}, {"suite.f_sleep", 2}});
+  const ProbeResult hang = run(runner, request);
+  CHECK(hang.end == VictimEnd::void_probe);
+  CHECK(hang.victim_runs == 0);
+  CHECK_THAT(hang.void_reason,
+             Contains("suite.v_later_stuck is stuck: nothing came within the limit of 2 seconds"));
+  request.hang_is_failure = true;
+  const ProbeResult failure = run(runner, request);
+  CHECK(failure.end == VictimEnd::fail);
+  CHECK(failure.victim_runs == 3);
+  CHECK_THAT(failure.traceback, Contains("the test hangs"));
+  CHECK(failure.wall_seconds >= 2);
+
+  // The limit is that of each run: all of them together take longer.
+  request.victim = "suite.f_sleep";
+  request.victim_runs = 45;
+  const ProbeResult slow = run(runner, request);
+  CHECK(slow.end == VictimEnd::pass);
+  CHECK(slow.victim_runs == 45);
+  CHECK(slow.wall_seconds >= 2.0);
+  CHECK(slow.victim_seconds < 2.0);
+}
+
 TEST_CASE("a stuck test is told from a stuck server", "[server]") {
   const std::string tests = "suite.a_pass suite.x_stuck suite.x_freeze suite.e_victim";
   const auto request = [](bool hang_is_failure = false) {

@@ -11,6 +11,8 @@ The tests are pretended; the id says what each does:
   ...crash     ends the process that runs it with SIGSEGV
   ...freeze    stops the parent of the process that runs it (SIGSTOP: the server, in an isolated run), never ends
   ...sleep     takes 50 ms
+  ...skip      is skipped
+  ...later_X   passes twice in a process, and from then on does what ...X does
 MODES holds what each mode does.
 """
 import json
@@ -23,7 +25,8 @@ import time
 import zlib
 
 DEFAULT_TESTS = ["suite.a_pass", "suite.b_pollute", "suite.c_pass", "suite.d_print", "suite.e_victim"]
-EXISTS, INPROGRESS, SUCCESS, SKIP, FAIL = 1, 2, 3, 5, 6
+EXISTS, INPROGRESS, SUCCESS, SKIP, FAIL, XFAIL = 1, 2, 3, 5, 6, 7
+REPEAT = {"features": ["ordered", "isolated", "cancel", "repeat"]}
 
 MODES = {
     # Well-behaved.
@@ -37,6 +40,8 @@ MODES = {
     "good_split": {"features": ["ordered", "isolated", "cancel"], "chunk": 7},
     "good_routed": {"features": ["ordered", "isolated", "cancel"], "route": "node7/3"},
     "good_number_nonce": {"features": ["ordered", "isolated", "cancel"], "unknown": True},
+    "repeats": REPEAT,
+    "repeats_in_one": {"features": ["ordered", "repeat"]},
     "slow_hello": {"features": ["ordered", "isolated", "cancel"], "hello_delay": 0.3},
     # Versions that do not meet.
     "v7": {"min": 7, "max": 7},
@@ -71,6 +76,10 @@ MODES = {
     "accepts_unknown_test": {"features": ["ordered", "isolated", "cancel"], "accepts_unknown": True},
     "stuck_in_run": {"features": ["ordered", "isolated", "cancel"], "stuck_in_run": True},
     "leaves_child": {"features": ["ordered", "isolated", "cancel"], "leaves_child": True},
+    "repeats_twice": dict(REPEAT, most_repeats=2),
+    "repeats_on": dict(REPEAT, repeats_on=True),
+    "repeats_each": dict(REPEAT, repeats_each=True),
+    "repeats_in_silence": dict(REPEAT, repeats_in_silence=True),
     "rejects_old": {"min": 2, "features": ["ordered"]},
 }
 
@@ -174,6 +183,7 @@ class Server:
         self.lock = threading.Lock()
         self.sending = threading.Lock()  # the packets of a message stand together
         self.polluted = False
+        self.later = {}  # test -> how often it ran in this process
         self.version = 1
         self.children = {}  # nonce -> process id, 0 before it has one, None once cancelled; none has been reaped
         self.reaping = threading.Lock()  # guards children, and that none of them starts or is reaped meanwhile
@@ -203,10 +213,17 @@ class Server:
     def event(self, test_id, status, **more):
         self.write(packet(test_id, status, stamp=time.time(), route=self.mode.get("route"), **more))
 
-    def run_one(self, test_id):
-        self.event(test_id, INPROGRESS)
+    def run_one(self, test_id, announced=True):
+        """Whether it passed."""
+        if announced:
+            self.event(test_id, INPROGRESS)
         status, details = SUCCESS, None
-        if test_id.endswith("fail"):
+        self.later[test_id] = self.later.get(test_id, 0) + 1
+        if "later_" in test_id and self.later[test_id] < 3:
+            status, details = XFAIL, "AssertionError: expected, in run %d" % self.later[test_id]
+        elif test_id.endswith("skip"):
+            status = SKIP
+        elif test_id.endswith("fail"):
             status, details = FAIL, "AssertionError: always"
         elif test_id.endswith("pollute"):
             self.polluted = True
@@ -227,8 +244,9 @@ class Server:
         if details:
             self.event(test_id, 0, file_name="traceback", content=details.encode(), mime="text/plain;charset=utf8", eof=True)
         self.event(test_id, status)
+        return status in (SUCCESS, XFAIL)
 
-    def run_tests(self, wanted):
+    def run_tests(self, wanted, repeat=1):
         mode = self.mode
         if mode.get("dies") == "run":
             self.event(wanted[0], INPROGRESS)
@@ -251,9 +269,14 @@ class Server:
             wanted = self.tests
         if mode.get("drop_last"):
             wanted = wanted[:-1]
-        for test_id in mode.get("extra", []) + wanted:
+        for place, test_id in enumerate(mode.get("extra", []) + wanted, 1):
             if test_id in self.tests or test_id in mode.get("extra", []):
-                self.run_one(test_id)
+                last = place == len(mode.get("extra", []) + wanted)
+                times = min(repeat, mode.get("most_repeats", repeat)) if last or mode.get("repeats_each") else 1
+                for number in range(times):
+                    passed = self.run_one(test_id, number == 0 or not mode.get("repeats_in_silence"))
+                    if not passed and not mode.get("repeats_on"):
+                        break
 
     def done(self, nonce, status="ok", reason=""):
         if self.mode.get("no_done"):
@@ -278,6 +301,7 @@ class Server:
             for field, feature in (("order", "ordered"), ("isolation", "isolated")):
                 if field in message and feature not in features:
                     return self.done(nonce, "refused", "no " + feature + " runs here")
+        repeat = message.get("repeat", 1) if "repeat" in self.mode.get("features", []) else 1
         if message.get("isolation") == "process" and self.version > 1 and not self.mode.get("shares"):
             if self.mode.get("leaks") and "suite.b_pollute" in wanted:
                 self.polluted = True
@@ -295,7 +319,7 @@ class Server:
                     signal.signal(signal.SIGTERM, signal.SIG_IGN)
                     time.sleep(600)
                 try:
-                    self.run_tests(wanted)
+                    self.run_tests(wanted, repeat)
                 finally:
                     os._exit(0)
             os.waitid(os.P_PID, child, os.WEXITED | os.WNOWAIT)
@@ -311,7 +335,7 @@ class Server:
                     os._exit(3)
                 return self.done(nonce, "error", "the process that ran the tests " + how)
         else:
-            self.run_tests(wanted)
+            self.run_tests(wanted, repeat)
         self.done(nonce)
 
     def handle_text(self, whole):
