@@ -131,9 +131,10 @@ class Child:
         except (AttributeError, OSError):
             self.watch = None  # an old kernel: the loop looks from time to time
 
-    def request(self, test_ids, last):
-        """Hands the process its next run, and with `last` lets it exit after that. send() does the rest."""
-        self._unsent = memoryview(json.dumps(test_ids).encode() + b"\n")
+    def request(self, test_ids, times, last):
+        """Hands the process its next run, and with `last` lets it exit after that. send() does the rest. `times`: the most
+        runs of the last test."""
+        self._unsent = memoryview(json.dumps([test_ids, times]).encode() + b"\n")
         self._last = last
         self.send()
 
@@ -274,12 +275,15 @@ def _serve_runs(backend, asked, stream, _read=os.read):
     while (descriptor := asked.get()) is not None and (data := _read(descriptor, 1 << 20)):
         *lines, pending = (pending + data).split(b"\n")
         for line in lines:
-            _run_once(backend, json.loads(line), asked, stream)
+            _run_once(backend, *json.loads(line), asked, stream)
 
 
-def _run_once(backend, test_ids, asked, stream):
+def _run_once(backend, test_ids, times, asked, stream):
     try:
-        reason = backend.run(test_ids, stream)
+        if times > 1 and test_ids:
+            reason = backend.run_repeated(test_ids, times, stream)
+        else:
+            reason = backend.run(test_ids, stream)
     except BaseException as error:
         # An exception that no test framework keeps to itself: SystemExit, KeyboardInterrupt, or a defect of ours.
         _complain()

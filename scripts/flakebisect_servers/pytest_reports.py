@@ -46,10 +46,13 @@ class ReportStreamer:
 
     def __init__(self):
         self.stream = None
+        #: The result of the test that ended last; None while one runs, and for one that gave no report.
+        self.status = None
         self._reports = {}
 
     def pytest_runtest_logstart(self, nodeid):
         if self.stream:
+            self.status = None
             self._reports[nodeid] = []
             self.stream.started(nodeid)
 
@@ -58,9 +61,9 @@ class ReportStreamer:
             self._reports[report.nodeid].append(report)
 
     def pytest_runtest_logfinish(self, nodeid):
-        status, attachments = verdict(self._reports.pop(nodeid, ()))
-        if status:
-            self.stream.finished(nodeid, status, attachments)
+        self.status, attachments = verdict(self._reports.pop(nodeid, ()))
+        if self.status:
+            self.stream.finished(nodeid, self.status, attachments)
 
 
 class CollectionErrors:

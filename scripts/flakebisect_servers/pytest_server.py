@@ -8,22 +8,60 @@ that list, session fixtures included, in the process that runs them.
 """
 
 import copy
+import inspect
 import os
 import secrets
 import shutil
 import sys
 import tempfile
+import traceback
 
 import pytest
 from _pytest.main import pytest_runtestloop as run_items
-from _pytest.outcomes import Exit
+from _pytest.outcomes import TEST_OUTCOME, Exit
 
 from .channel import claim
 from .pytest_reports import CollectionErrors, ReportStreamer, keep_in_process
 from .service import Service
 from .startup import SeedWatch, import_from_current_directory, leave_within_reason, split_arguments
+from .stream import PASSED
 
 PROGRAM = "flakebisect-pytest-server"
+
+
+def _another(item):
+    """A copy of an item for one more run: one that pytest sets up anew, with an instance of its class of its own."""
+    item = copy.copy(item)
+    item._report_sections = []
+    made = vars(item).get("_obj")
+    if inspect.ismethod(made) and isinstance(item, pytest.Function) and not inspect.isclass(made.__self__):
+        # pytest makes both when they are asked for.
+        vars(item).pop("_obj")
+        vars(item).pop("_instance", None)
+    if hasattr(item, "_initrequest"):
+        item._initrequest()
+    return item
+
+
+class _Repetition:
+    """The last item of a list, up to so many times, until it first does not pass. The list that pytest goes through is
+    always one item ahead: what pytest is told comes next is another copy of the item, so that it tears down function
+    fixtures and keeps those of wider scopes."""
+
+    def __init__(self, items, times):
+        self._items, self._left = items, times - 2
+        self._pattern = _another(items[-1])
+        items.append(_another(self._pattern))
+
+    def after(self, item, status):
+        """An item of the list has run."""
+        if item is not self._items[-2]:
+            return
+        if status not in PASSED:
+            self._items.pop()
+        elif self._left:
+            self._left -= 1
+            self._items.append(_another(self._pattern))
 
 
 class PytestBackend(CollectionErrors):
@@ -38,6 +76,8 @@ class PytestBackend(CollectionErrors):
         self._seeds = SeedWatch()
         self._session = None
         self._items = {}
+        self._run_before = set()
+        self._repetition = None
         self.served = False
 
     # pytest's hooks.
@@ -61,6 +101,12 @@ class PytestBackend(CollectionErrors):
         self.served = True
         Service(self, self._channel, self._options.features, self._options.max_version).serve()
         return True
+
+    @pytest.hookimpl(hookwrapper=True)
+    def pytest_runtest_protocol(self, item):
+        yield
+        if self._repetition:
+            self._repetition.after(item, self._streamer.status)
 
     def watch_imports(self):
         self._seeds.start()
@@ -97,9 +143,20 @@ class PytestBackend(CollectionErrors):
             capture.suspend_global_capture()
 
     def run(self, test_ids, stream):
+        return self._run(self._select(test_ids), stream)
+
+    def run_repeated(self, test_ids, times, stream):
+        items = self._select(test_ids)
+        self._repetition = _Repetition(items, times)
+        try:
+            return self._run(items, stream)
+        finally:
+            self._repetition = None
+
+    def _run(self, items, stream):
         session = self._session
         self._streamer.stream = stream
-        session.items = self._select(test_ids)
+        session.items = items
         session.testscollected = len(session.items)
         session.testsfailed = 0
         session.shouldstop = session.shouldfail = False
@@ -110,20 +167,27 @@ class PytestBackend(CollectionErrors):
         except Exit as stop:
             return f"pytest.exit was called: {stop.msg}"
         finally:
-            session._setupstate.teardown_exact(None)
+            self._tear_down_what_is_up()
         return None
 
+    def _tear_down_what_is_up(self):
+        """After the last test pytest has nothing left to tear down, unless the run stopped before its list's end."""
+        try:
+            self._session._setupstate.teardown_exact(None)
+        except TEST_OUTCOME:
+            if not self._repetition:
+                raise
+            # Fixtures that were kept for a next run of a test that failed: its result is told.
+            traceback.print_exc()
+
     def _select(self, test_ids):
-        """The items in order; a copy for each repetition, which pytest would otherwise not tear down between."""
-        items, seen = [], set()
+        """The items in order; a copy for each repetition, which pytest would otherwise not tear down between, and of each
+        item that has run in this process: it has an instance and output of that run."""
+        items = []
         for test_id in test_ids:
             item = self._items[test_id]
-            if test_id in seen:
-                item = copy.copy(item)
-                if hasattr(item, "_initrequest"):
-                    item._initrequest()
-            seen.add(test_id)
-            items.append(item)
+            items.append(_another(item) if test_id in self._run_before else item)
+            self._run_before.add(test_id)
         return items
 
 

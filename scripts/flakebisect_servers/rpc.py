@@ -158,8 +158,12 @@ class ListRequest(Event):
 
 
 class RunRequest(Event):
-    """tests is None for all. ordered and isolated are what was asked for, never so in version 1."""
-    __slots__ = ("nonce", "tests", "ordered", "isolated")
+    """tests is None for all. ordered, isolated and repeat are what was asked for, never so in version 1. repeat: the
+    most runs of the last test, until it first does not pass."""
+    __slots__ = ("nonce", "tests", "ordered", "isolated", "repeat")
+
+    def __init__(self, nonce, tests, ordered, isolated, repeat=1):
+        super().__init__(nonce, tests, ordered, isolated, repeat)
 
 
 class BadRequest(Event):
@@ -229,14 +233,20 @@ class Client(_End):
         """(nonce, bytes) of a List request. `tests` empty asks only for a sign of life."""
         return self._request({"msg": "List"}, tests)
 
-    def run(self, tests=None, ordered=False, isolated=False):
-        """(nonce, bytes) of a Run request. ValueError where the server did not offer what is asked for."""
+    def run(self, tests=None, ordered=False, isolated=False, repeat=1):
+        """(nonce, bytes) of a Run request. ValueError where the server did not offer what is asked for. repeat: the most
+        runs of the last test, until it first does not pass; more than 1 only with `ordered`."""
         fields = {"msg": "Run"}
         for wanted, feature, key, value in ((ordered, "ordered", "order", "given"),
                                             (isolated, "isolated", "isolation", "process")):
             if wanted:
                 self._need(feature)
                 fields[key] = value
+        if repeat > 1:
+            self._need("repeat")
+            if not ordered:
+                raise ValueError("'repeat' is for a given order only")
+            fields["repeat"] = repeat
         return self._request(fields, tests)
 
     def cancel(self, nonce):
@@ -357,4 +367,12 @@ class Server(_End):
             if feature not in self.features:
                 return BadRequest(nonce, f"this server does not offer '{feature}'")
             asked[key] = True
-        return RunRequest(nonce, tests, "order" in asked, "isolation" in asked)
+        repeat = fields.get("repeat")
+        if repeat is not None:
+            if "repeat" not in self.features:
+                return BadRequest(nonce, "this server does not offer 'repeat'")
+            if "order" not in asked:
+                return BadRequest(nonce, "'repeat' is for a given order only")
+            if isinstance(repeat, bool) or not isinstance(repeat, int) or repeat < 2:
+                return BadRequest(nonce, f"'repeat' is a number of runs from 2 on, not {repeat!r}")
+        return RunRequest(nonce, tests, "order" in asked, "isolation" in asked, repeat or 1)

@@ -7,6 +7,10 @@ A backend is an object with
     listing_errors()            a text on modules that could not be imported, or None
     enter_child()               called once in each forked process, before run()
     run(test_ids, stream)       runs them, in this order, in a forked process; returns None, or why it stopped early
+and, where it can,
+    run_repeated(test_ids, times, stream)
+                                likewise, but the last test up to so many times, until it first does not pass. Without
+                                this method `repeat` is not offered.
 """
 
 import collections
@@ -21,7 +25,7 @@ from .channel import Channel
 from .children import EXIT_GRACE_SECONDS, ProcessTable, become_subreaper, describe_exit, fork_child, sweep
 from .stream import FrameError
 
-FEATURES = ("ordered", "isolated", "cancel")
+FEATURES = ("ordered", "isolated", "cancel", "repeat")
 #: When the client leaves so much unread, results wait in the pipes of the processes that make them.
 _MAX_PENDING = 8 << 20
 #: How long the end waits for the client to take what it has not read.
@@ -53,6 +57,8 @@ class Service:
 
     def __init__(self, backend, channel: Channel, features=FEATURES, max_version=rpc.MAX_VERSION):
         self._backend, self._channel = backend, channel
+        if "ordered" not in features or not hasattr(backend, "run_repeated"):
+            features = [feature for feature in features if feature != "repeat"]
         self._protocol = rpc.Server(max_version=max_version, name=f"{backend.name} flakebisect-servers/{__version__}",
                                     features=features)
         self._queue = collections.deque()
@@ -205,7 +211,7 @@ class Service:
         else:
             child = self._worker = self._usable(self._worker)
         self._active = _Active(request, test_ids, child, spared)
-        child.request(test_ids, last=request.isolated)
+        child.request(test_ids, request.repeat, last=request.isolated)
         if request.isolated:
             try:
                 self._spare = fork_child(self._backend, self._leave)

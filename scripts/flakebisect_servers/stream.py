@@ -15,6 +15,8 @@ _FRAME = struct.Struct(">BI")
 
 TRACEBACK_TYPE = 'text/x-traceback; charset="utf8"; language="python"'
 TEXT_TYPE = "text/plain; charset=utf8"
+#: The results that let a test that is to be repeated run again.
+PASSED = ("success", "xfail")
 #: Longer output of one test is cut to its end when it is attached.
 MAX_OUTPUT = 1 << 20
 

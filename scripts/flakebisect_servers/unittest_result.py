@@ -22,6 +22,8 @@ class StreamingResult:
         self.failfast = False
         self.buffer = False
         self.testsRun = 0
+        #: The results of each test with this id, in order; for whoever wants to know how it ended.
+        self.watched, self.statuses = None, []
         # What unittest's suites keep here.
         self._testRunEntered = False
         self._moduleSetUpFailed = False
@@ -87,6 +89,8 @@ class StreamingResult:
         pass
 
     def _finish(self, test, status, err=None, details=None, reason=None):
+        if self.watched is not None and test.id() == self.watched:
+            self.statuses.append(status)
         attachments = []
         for name, content in (details or {}).items():
             attachments.append((name, repr(content.content_type), b"".join(content.iter_bytes())))

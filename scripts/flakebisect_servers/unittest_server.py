@@ -14,6 +14,7 @@ import unittest
 from .channel import claim
 from .service import Service
 from .startup import SeedWatch, import_from_current_directory, leave_within_reason, split_arguments
+from .stream import PASSED
 from .unittest_result import CapturedOutput, StreamingResult
 
 PROGRAM = "flakebisect-unittest-server"
@@ -39,6 +40,30 @@ class _Loader(unittest.TestProgram):
     def usageExit(self, msg=None):
         print(msg or "", file=sys.stderr)
         sys.exit(2)
+
+
+class _RepeatingSuite(unittest.TestSuite):
+    """A suite whose last test, an id, runs up to so many times, until it first does not pass. Class and module fixtures
+    stay up meanwhile, since nothing of another class comes in between."""
+
+    def __init__(self, tests, repeated, times, fresh, result):
+        super().__init__(tests)
+        self._repeated, self._times, self._fresh = repeated, times, fresh
+        self._result = result
+        result.watched = repeated
+
+    def __iter__(self):
+        # The suite forgets a test that has run, by its place in this list.
+        for place in range(len(self._tests)):
+            yield self._tests[place]
+        for _ in range(self._times):
+            self._result.statuses.clear()
+            for case in self._fresh(self._repeated):
+                self._tests.append(case)
+                yield case
+            # None at all: a fixture of its class or module failed.
+            if not self._result.statuses or not all(status in PASSED for status in self._result.statuses):
+                return
 
 
 class UnittestBackend:
@@ -77,21 +102,31 @@ class UnittestBackend:
             self._output = CapturedOutput()
 
     def run(self, test_ids, stream):
-        suite = unittest.TestSuite()
-        for test_id in test_ids:
-            suite.addTests(self._fresh(test_id, case) for case in self._cases[test_id])
+        return self._run(unittest.TestSuite(self._cases_of(test_ids)), StreamingResult(stream, self._output))
+
+    def run_repeated(self, test_ids, times, stream):
+        *before, repeated = test_ids
         result = StreamingResult(stream, self._output)
+        return self._run(_RepeatingSuite(self._cases_of(before), repeated, times, self._fresh, result), result)
+
+    @staticmethod
+    def _run(suite, result):
         suite.run(result)
         return "the tests asked to stop" if result.shouldStop else None
 
-    def _fresh(self, test_id, case):
-        """The test for its first run here, a copy of it for any other: attributes set by a run must not be seen by
-        the next."""
-        if test_id not in self._run_before:
-            self._run_before.add(test_id)
-            self._cases[test_id] = [copy.copy(c) for c in self._cases[test_id]]
-            return case
-        return copy.copy(case)
+    def _cases_of(self, test_ids):
+        return [case for test_id in test_ids for case in self._fresh(test_id)]
+
+    def _fresh(self, test_id):
+        """The tests of this id for their first run here, copies of them for any other: attributes set by a run must not
+        be seen by the next."""
+        cases = self._cases[test_id]
+        copies = [copy.copy(case) for case in cases]
+        if test_id in self._run_before:
+            return copies
+        self._run_before.add(test_id)
+        self._cases[test_id] = copies
+        return cases
 
 
 def main(arguments=None):

@@ -145,14 +145,14 @@ class ServerProcess:
         self.send(data)
         return self.collect(nonce)
 
-    def start(self, tests=None, ordered=True, isolated=True):
+    def start(self, tests=None, ordered=True, isolated=True, repeat=1):
         nonce, data = self.client.run(tests, ordered and "ordered" in self.client.features,
-                                      isolated and "isolated" in self.client.features)
+                                      isolated and "isolated" in self.client.features, repeat)
         self.send(data)
         return nonce
 
-    def run(self, tests=None, ordered=True, isolated=True):
-        return self.collect(self.start(tests, ordered, isolated))
+    def run(self, tests=None, ordered=True, isolated=True, repeat=1):
+        return self.collect(self.start(tests, ordered, isolated, repeat))
 
     def wait_started(self, test_id):
         """Until the test's inprogress packet has come."""

@@ -37,6 +37,18 @@ NASTY = {"test_nasty.py": """
         def test_skip(self): self.skipTest("no reason")
         def test_pollute(self): STATE.append(1)
         def test_victim(self): self.assertEqual([], STATE)
+        def test_wears(self):
+            STATE.append("wears")
+            self.assertLess(STATE.count("wears"), 3, f"run {STATE.count('wears')}")
+        def test_skips_later(self):
+            STATE.append("skips")
+            if STATE.count("skips") == 3: self.skipTest("enough")
+        def test_exits_later(self):
+            STATE.append("exits")
+            if STATE.count("exits") == 3: os._exit(3)
+        def test_fresh(self):
+            self.assertFalse(hasattr(self, "used"))
+            self.used = True
         def test_prints(self):
             print("sys.stdout"); print("sys.stderr", file=sys.stderr)
             sys.__stdout__.write("sys.__stdout__")
@@ -172,7 +184,7 @@ class Behaviour:
     def test_hello_list_run_goodbye(self):
         server = self.start_server()
         self.assertEqual(2, server.ready.version)
-        self.assertEqual({"ordered", "isolated", "cancel"}, server.ready.features)
+        self.assertEqual({"ordered", "isolated", "cancel", "repeat"}, server.ready.features)
         self.assertIn("flakebisect-servers", server.ready.server)
         listing = server.list()
         self.assertEqual(sorted(map(self.id, self.NAMES)), sorted(listing.existing))
@@ -198,6 +210,71 @@ class Behaviour:
                 outcome = server.run(wanted, isolated=isolated)
                 self.assertEqual((wanted, "ok"), (outcome.order, outcome.done.status))
 
+    def test_the_last_test_is_repeated_until_it_does_not_pass(self):
+        server = self.start_server()
+        def run(*names, times=10, isolated=True):
+            outcome = server.run(self.ids(*names), isolated=isolated, repeat=times)
+            self.assertEqual([test_id for test_id, _ in outcome.results],
+                             [test_id for test_id in outcome.started if test_id not in outcome.unfinished])
+            self.assertTrue(all(p.timestamp_ns for p in outcome.packets))
+            return outcome
+        for isolated in (True, False):
+            outcome = run("ok2", "fail", "ok", times=5, isolated=isolated)
+            self.assertEqual([*zip(self.ids("ok2", "fail"), ("success", "fail"))] + [(self.id("test_ok"), "success")] * 5,
+                             outcome.results)
+            self.assertEqual(("ok", None), (outcome.done.status, outcome.done.reason))
+            for name, statuses in (("fail", ["fail"]), ("skip", ["skip"]), ("fresh", ["success"] * 10),
+                                   ("skips_later", ["success", "success", "skip"]),
+                                   ("wears", ["success", "success", "fail"])):
+                outcome = run("ok", name, isolated=isolated)
+                self.assertEqual([(self.id("test_ok"), "success")] +
+                                 [(self.id(f"test_{name}"), status) for status in statuses], outcome.results)
+                self.assertEqual("ok", outcome.done.status)
+            tracebacks = [p for p in outcome.packets if p.file_name == "traceback"]
+            self.assertEqual(1, len(tracebacks))
+            self.assertIn(b"run 3", tracebacks[0].file_bytes)
+        # Of a run of its own the next isolated one sees nothing; those that share a process see each other.
+        self.assertEqual(["success"], [s for _, s in run("wears", times=1).results])
+        self.assertEqual(["success"] * 2, [s for _, s in run("wears", times=2).results])
+        self.assertEqual(["fail"], [s for _, s in run("wears", isolated=False).results])
+        self.assertEqual(["success", "success", "success", "fail"],
+                         [s for _, s in run("wears", "ok", "wears").results])
+        self.assertEqual(["fail", "success", "success", "success"],
+                         [s for _, s in run("fail", "ok", "ok2", times=2).results])
+        self.assertEqual(("ok", []), (run().done.status, run().packets))
+        self.assertClean(server)
+
+    def test_a_process_that_dies_in_a_later_run(self):
+        server = self.start_server()
+        for isolated in (True, False):
+            outcome = server.run(self.ids("ok", "exits_later"), isolated=isolated, repeat=10)
+            self.assertEqual([(i, "success") for i in self.ids("ok", "exits_later", "exits_later")], outcome.results)
+            self.assertEqual(self.ids("ok", *["exits_later"] * 3), outcome.started)
+            self.assertEqual("error", outcome.done.status)
+            self.assertIn("exited with status 3", outcome.done.reason)
+            self.assertIn(self.id("test_exits_later"), outcome.done.reason)
+        self.assertClean(server)
+
+    def test_repetition_goes_with_a_given_order_only(self):
+        server = self.start_server()
+        def ask(server, **fields):
+            server.client._waiting.add("mine")
+            server.send(rpc.encode_message({"msg": "Run", "nonce": "mine", "tests": self.ids("ok"), **fields}))
+            return server.collect("mine")
+        for fields, reason in (({"repeat": 3}, "given order"), ({"repeat": 1, "order": "given"}, "from 2 on"),
+                               ({"repeat": "often", "order": "given"}, "from 2 on")):
+            outcome = ask(server, **fields)
+            self.assertEqual(("refused", []), (outcome.done.status, outcome.packets))
+            self.assertIn(reason, outcome.done.reason)
+        for options in (("--without", "repeat"), ("--without", "ordered")):
+            less = self.start_server(*options)
+            self.assertNotIn("repeat", less.ready.features)
+            outcome = ask(less, repeat=3)
+            self.assertEqual(("refused", []), (outcome.done.status, outcome.packets))
+            self.assertIn("'repeat'", outcome.done.reason)
+            self.assertEqual(self.ids("ok2"), less.run(self.ids("ok2")).order)
+        self.assertClean(server)
+
     def test_isolated_runs_share_nothing(self):
         server = self.start_server()
         def victim(isolated):
@@ -213,7 +290,7 @@ class Behaviour:
         self.assertEqual(("refused", []), (outcome.done.status, outcome.packets))
         self.assertIn("'no such test'", outcome.done.reason)
         self.assertEqual("success", server.run(self.ids("victim"), isolated=False).results[0][1])
-        less = self.start_server("--without", "isolated", "--without=cancel")
+        less = self.start_server("--without", "isolated", "--without=cancel", "--without", "repeat")
         self.assertEqual({"ordered"}, less.ready.features)
         less.client.features = frozenset({"isolated"})
         outcome = less.run(self.ids("ok"))

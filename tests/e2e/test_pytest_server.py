@@ -188,6 +188,67 @@ class PytestFixtures(ProjectCase):
             self.assertEqual(wanted, [line[6:] for line in lines if line.startswith("begin ")])
             self.assertEqual(wanted, [line[4:] for line in lines if line.startswith("end ")])
 
+    def test_fixtures_of_a_repeated_test(self):
+        server = self.serve(PYTEST)
+        module, clean, value = A + "test_module", A + "TestClass::test_2", B + "test_both[x]"
+        each = [f"begin {module}", "+function_one", "-function_one", f"end {module}"]
+        for isolated in (True, False):
+            outcome = server.run([B + "test_after", module], isolated=isolated, repeat=3)
+            self.assertEqual([(B + "test_after", "success")] + [(module, "success")] * 3, outcome.results)
+            lines = self.take_log()
+            for wide in ("module a", "module_one", "session_two"):
+                self.assertEqual([f"+{wide}", f"-{wide}"], [line for line in lines if line[1:] == wide])
+            self.assertEqual(sorted(each * 3), sorted(line for line in lines if line in each))
+            self.assertEqual([f"begin {module}", f"end {module}"] * 3,
+                             [line for line in lines if line.endswith(module)])
+            for test_id, wide in ((clean, ("setup_class", "class_one", "session_two")), (value, ("both x",))):
+                outcome = server.run([test_id], isolated=isolated, repeat=4)
+                self.assertEqual([(test_id, "success")] * 4, outcome.results)
+                lines = self.take_log()
+                self.assertEqual(4, lines.count(f"begin {test_id}"))
+                for name in wide:
+                    self.assertEqual([f"+{name}", f"-{name}"], [line for line in lines if line[1:] == name])
+            # A module fixture that fails at its end does so at the end of the last run.
+            outcome = server.run([B + "test_fails_at_end"], isolated=isolated, repeat=3)
+            self.assertEqual(["success", "success", "fail"], [status for _, status in outcome.results])
+            self.assertEqual("ok", outcome.done.status)
+            # One that fails at its start is asked for once.
+            self.assertEqual([(B + "test_fails", "fail")],
+                             server.run([B + "test_fails"], isolated=isolated, repeat=3).results)
+            self.take_log()
+
+    def test_fixtures_are_torn_down_where_a_later_run_fails(self):
+        write_project(self.project, {"three/test_e.py": """
+            import pytest
+            from conftest import log
+            RUNS = []
+            @pytest.fixture(scope="module")
+            def wide():
+                log("+wide")
+                yield
+                log("-wide")
+                raise Exception("its end fails")
+            @pytest.fixture
+            def narrow(): RUNS.append(1); yield
+            class TestWears:
+                def test_it(self, wide, narrow):
+                    assert not hasattr(self, "used")
+                    self.used = True
+                    print(f"in run {len(RUNS)}")
+                    assert len(RUNS) % 3
+            """})
+        server = self.serve(PYTEST)
+        test_id = "three/test_e.py::TestWears::test_it"
+        for isolated, last in ((True, 3), (False, 3), (False, 6)):
+            outcome = server.run([test_id], isolated=isolated, repeat=10)
+            self.assertEqual(["success", "success", "fail"], [status for _, status in outcome.results])
+            self.assertEqual("ok", outcome.done.status, outcome.done.reason)
+            self.assertEqual(["+wide", "-wide"], [line for line in self.take_log() if "wide" in line])
+            self.assertEqual(f"in run {last}\n", outcome.files(test_id)["stdout"])
+            self.assertIn("assert (3 % 3)" if last == 3 else "assert (6 % 3)", outcome.files(test_id)["traceback"])
+        self.assertIn("its end fails", server.errors())
+        self.assertEqual([A + "test_session"], server.run([A + "test_session"]).order)
+
     def test_whole_run_and_ids(self):
         listed = self.plain_run([PYTHON, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider"]).decode()
         expected = [line for line in listed.splitlines() if "::" in line]

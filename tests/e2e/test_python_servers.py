@@ -127,6 +127,34 @@ class ForksThatHang(ProjectCase):
         self.assertEqual((0, b""), server.goodbye())
 
 
+class OtherBackend(ProjectCase):
+    """A server for another framework, on service.py."""
+
+    FILES = {"mine.py": """
+        from flakebisect_servers.channel import claim
+        from flakebisect_servers.service import Service
+
+        class Backend:
+            name = "mine"
+            def test_ids(self): return ("a", "b")
+            def knows(self, test_id): return test_id in self.test_ids()
+            def listing_errors(self): return None
+            def enter_child(self): pass
+            def run(self, test_ids, stream):
+                for test_id in test_ids:
+                    stream.started(test_id)
+                    stream.finished(test_id, "success")
+
+        Service(Backend(), claim()).serve()
+        """}
+
+    def test_one_that_cannot_repeat_does_not_offer_it(self):
+        server = self.serve([PYTHON, "mine.py"], PYTHONPATH=SCRIPTS)
+        self.assertEqual({"ordered", "isolated", "cancel"}, server.ready.features)
+        self.assertEqual(["b", "a"], server.run(["b", "a"]).order)
+        self.assertEqual((0, b""), server.goodbye())
+
+
 class UnittestAgainstSubunitRun(ProjectCase):
     """The same lists, results, attachments and fixtures as python-subunit's own runner."""
 
@@ -201,6 +229,27 @@ class UnittestAgainstSubunitRun(ProjectCase):
             self.assertIn("-module b", expected_log) if any("Three" in w for w in wanted) else None
             outcome = server.run(wanted)
             self.assertEqual((expected, expected_log), (outcome.results, self.take_log()))
+
+    def test_fixtures_of_a_repeated_test(self):
+        one, two, broken, four = (f"pkg.{name}" for name in ("test_a.One", "test_a.Two", "test_a.Broken",
+                                                             "test_c.Four"))
+        server = self.serve([*UNITTEST, "discover", "-t", ".", "pkg"])
+        for isolated in (True, False):
+            outcome = server.run([f"{one}.test_2", f"{one}.test_1"], isolated=isolated, repeat=3)
+            self.assertEqual([(f"{one}.test_2", "fail")] + [(f"{one}.test_1", "success")] * 3, outcome.results)
+            self.assertEqual(["+module a", "+class One", f"+{one}.test_2", f"-{one}.test_2",
+                              *[f"+{one}.test_1", f"-{one}.test_1"] * 3, "-class One", "cleanup One", "-module a"],
+                             self.take_log())
+            # The end of another class fails: that is not the repeated test.
+            outcome = server.run([f"{two}.test_1", f"{one}.test_1"], isolated=isolated, repeat=3)
+            self.assertEqual([f"{two}.test_1", "tearDownClass (pkg.test_a.Two)", *[f"{one}.test_1"] * 3],
+                             outcome.order)
+            # Its own fixtures fail: it does not run, and not again.
+            for before, test_id, fixture in (([], f"{broken}.test_1", "setUpClass (pkg.test_a.Broken)"),
+                                             ([f"{one}.test_1"], f"{four}.test_1", "setUpModule (pkg.test_c)")):
+                outcome = server.run([*before, test_id], isolated=isolated, repeat=3)
+                self.assertEqual([*before, fixture], outcome.order)
+            self.take_log()
 
     def test_unknown_test_names_the_module_that_failed(self):
         outcome = self.serve([*UNITTEST, "discover", "-t", ".", "pkg"]).run(["pkg.test_broken.Case.test"])

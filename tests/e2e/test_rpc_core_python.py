@@ -415,6 +415,31 @@ class Conversation(unittest.TestCase):
         self.assertIsInstance(self.ask(server, msg="Run"), rpc.Ignored)
         self.assertIsInstance(self.ask(rpc.Server(), msg="List", nonce="n"), rpc.BadRequest)
 
+    def test_repetition(self):
+        features = ("ordered", "isolated", "cancel", "repeat")
+        client, server, _, _ = self.pair(features=features)
+        data = client.run(["b", "a"], True, True, 20)[1]
+        self.assertEqual({"msg": "Run", "nonce": "q1", "tests": ["b", "a"], "order": "given", "isolation": "process",
+                          "repeat": 20}, self.sent(data))
+        self.assertEqual([rpc.RunRequest("q1", ["b", "a"], True, True, 20)], server.feed(data))
+        self.assertEqual([rpc.RunRequest("q2", ["a"], True, False)], server.feed(client.run(["a"], True)[1]))
+        with self.assertRaisesRegex(ValueError, "given order"):
+            client.run(["a"], False, True, 2)
+        with self.assertRaisesRegex(ValueError, "does not offer 'repeat'"):
+            self.pair()[0].run(["a"], True, False, 2)
+        for fields, reason in (({"repeat": 2}, "given order"), ({"order": "given", "repeat": 1}, "not 1"),
+                               ({"order": "given", "repeat": True}, "not True"),
+                               ({"order": "given", "repeat": "2"}, "not '2'"),
+                               ({"order": "given", "repeat": 2.5}, "not 2.5")):
+            event = self.ask(server, msg="Run", nonce="n", tests=["a"], **fields)
+            self.assertIsInstance(event, rpc.BadRequest)
+            self.assertIn(reason, event.reason)
+        event = self.ask(self.pair()[1], msg="Run", nonce="n", tests=["a"], order="given", repeat=2)
+        self.assertEqual(rpc.BadRequest("n", "this server does not offer 'repeat'"), event)
+        _, old, _, _ = self.pair(client=(1, 1), features=features)
+        self.assertEqual(rpc.RunRequest("n", ["a"], False, False),
+                         self.ask(old, msg="Run", nonce="n", tests=["a"], order="given", repeat=2))
+
     def test_version_1_server_ignores_the_fields_of_version_2(self):
         _, server, _, _ = self.pair(client=(1, 1))
         self.assertEqual(rpc.RunRequest("n", ["a"], False, False),
