@@ -178,11 +178,17 @@ std::vector<TestSeen> ran(const CheckSession& session, std::size_t end) {
       tests.push_back({*event->test_id});
       test = tests.end() - 1;
     }
-    test->started = test->started || event->status == repo_reader::Status::inprogress;
+    test->starts += event->status == repo_reader::Status::inprogress ? 1U : 0U;
+    test->started = test->starts > 0;
+    test->passes += passes(event->status) ? 1U : 0U;
     test->finals += repo_reader::is_final(event->status) ? 1U : 0U;
     test->last = event->status;
   }
   return tests;
+}
+
+bool passes(repo_reader::Status status) {
+  return status == repo_reader::Status::success || status == repo_reader::Status::xfail;
 }
 
 std::vector<std::string> ids_of(const std::vector<TestSeen>& tests) {

@@ -17,6 +17,8 @@ struct TestSeen {
   bool started = false;
   repo_reader::Status last = repo_reader::Status::none;
   unsigned finals = 0;  ///< packets with a final status
+  unsigned starts = 0;  ///< packets that say that it starts
+  unsigned passes = 0;  ///< of the final ones: success and expected failure
 };
 
 class CheckContext {
@@ -74,6 +76,8 @@ class CheckContext {
 std::vector<std::string> listed(const CheckSession& session, std::size_t end);
 /// The tests that ran, in the order in which they started, in seen()[0, end). Fixtures are left out.
 std::vector<TestSeen> ran(const CheckSession& session, std::size_t end);
+/// A result after which a test that is to be repeated runs again.
+bool passes(repo_reader::Status status);
 std::vector<std::string> ids_of(const std::vector<TestSeen>& tests);
 /// "a, b, c", or "nothing".
 std::string comma_list(const std::vector<std::string>& texts);

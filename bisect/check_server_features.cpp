@@ -91,6 +91,62 @@ void isolated_state(CheckContext& context) {
   }
 }
 
+constexpr unsigned kRepeats = 3;
+
+/// A Run of this list in this order, where it is offered in a process of its own, else in a new server.
+std::vector<TestSeen> run_given(CheckContext& context, const Texts& list, std::int64_t repeat) {
+  const bool isolated = context.feature("isolated");
+  CheckSession& session = isolated ? context.shared() : context.another();
+  if (!isolated) session.greet(kRpcMinVersion, kRpcMaxVersion);
+  session.mark();
+  const Nonce nonce = session.fresh_nonce();
+  session.send(RunMessage{nonce, list, "given", isolated ? "process" : "", repeat});
+  std::size_t done = 0;
+  const DoneMessage end = session.wait_done(nonce, &done);
+  expect(end.status == DoneStatus::ok, "the Run was not answered with ok");
+  return ran(session, done);
+}
+
+/// Runs the list with its last test repeated, and looks at how often each test ran.
+void expect_repeated(CheckContext& context, const Texts& list) {
+  const auto tests = run_given(context, list, kRepeats);
+  expect(ids_of(tests) == list,
+         fmt::format("asked for {}; ran {}", comma_list(list), comma_list(ids_of(tests))));
+  for (const TestSeen& test : tests) {
+    expect(test.starts == test.finals,
+           fmt::format("the packets of {}: {} with inprogress, {} with a final status", test.id, test.starts,
+                       test.finals));
+    if (test.id != list.back())
+      expect(test.finals == 1, fmt::format("{} is not the last test and ran {} times", test.id, test.finals));
+  }
+  const TestSeen& last = tests.back();
+  const bool passed = passes(last.last);
+  expect(last.passes + (passed ? 0 : 1) == last.finals, last.id + " ran again after it did not pass");
+  expect(passed ? last.finals == kRepeats : last.finals <= kRepeats,
+         fmt::format("{} was to run {} times, as long as it passes, and ran {} times", last.id, kRepeats,
+                     last.finals));
+}
+
+void repeat_last(CheckContext& context) {
+  context.need_feature("repeat");
+  context.need_feature("ordered");
+  const Texts tests = context.tests();
+  const auto once = run_given(context, tests, 0);
+  expect(ids_of(once) == tests,
+         fmt::format("asked for {}; ran {}", comma_list(tests), comma_list(ids_of(once))));
+  // The list up to its last test that passes, and the one up to its last test that does not, if there is one.
+  for (const bool wanted : {true, false}) {
+    const auto found = std::find_if(once.rbegin(), once.rend(),
+                                    [&](const TestSeen& test) { return passes(test.last) == wanted; });
+    if (found == once.rend()) {
+      if (wanted) throw CheckNotOffered{"it takes a test that passes to try"};
+      continue;
+    }
+    context.begin();
+    expect_repeated(context, Texts(tests.begin(), tests.begin() + (once.rend() - found)));
+  }
+}
+
 void isolated_twice(CheckContext& context) {
   context.need_feature("isolated");
   const std::string test = context.tests()[0];
@@ -190,6 +246,7 @@ const std::vector<Check>& feature_checks() {
       {"ordered", "runs exactly the tests asked for in the order given", ordered},
       {"isolated.state", "lets no isolated Run see what another left behind", isolated_state},
       {"isolated.again", "takes isolated Runs one after the other, and lives on", isolated_twice},
+      {"repeat", "runs the last test several times, as long as it passes, and the others once", repeat_last},
       {"cancel", "ends a Run that is cancelled, and lives on", cancel_run},
       {"cancel.unknown", "ignores the Cancel of a request that is not in flight", cancel_unknown},
   };

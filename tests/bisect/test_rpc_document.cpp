@@ -69,6 +69,33 @@ TEST_CASE("the conversation in docs/protocol.md is what both cores send and unde
                                                "done \"n1\" ok "});
 }
 
+TEST_CASE("the request to repeat in docs/protocol.md is what both cores send and understand") {
+  std::ifstream file(PROJECT_SOURCE "/docs/protocol.md");
+  std::string content;
+  for (std::string line; content.empty() && std::getline(file, line);) {
+    if (line == "  ```json client") std::getline(file, content);
+  }
+  content.erase(0, content.find_first_not_of(' '));
+  const RpcMessage message = parse_rpc_message(content);
+  REQUIRE(std::holds_alternative<RunMessage>(message));
+  CHECK(rpc_message_text(message) == content);
+  RpcServerCore::Offer offer = full_offer();
+  offer.repeat = true;
+  RpcServerCore server(offer);
+  RpcClientCore client;
+  std::vector<std::string> client_log, server_log;
+  server.receive(client.take_output() + rpc_packets(message));
+  drain(server, server_log);
+  client.receive(server.take_output());
+  drain(client, client_log);
+  client.run(std::nullopt, {});
+  (void)client.take_output();
+  client.run(std::get<RunMessage>(message).tests, {true, true, 3});
+  CHECK(client.take_output() == rpc_packets(message));
+  CHECK(server_log ==
+        std::vector<std::string>{"hello 2", "run \"n2\" [s.b,s.a] ordered=true isolated=true repeat=3"});
+}
+
 TEST_CASE("the times in docs/protocol.md are those it claims") {
   const std::vector<Block> blocks = read_blocks();
   RpcDecoder decoder;

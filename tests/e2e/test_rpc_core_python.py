@@ -314,6 +314,15 @@ class WorkedExample(unittest.TestCase):
                           rpc.GoodbyeRequest], seen)
 
 
+    def test_request_to_repeat(self):
+        with open(os.path.join(SOURCE, "docs", "protocol.md"), encoding="utf-8") as file:
+            message, = re.findall(r"^ *```json client\n +(.*)\n", file.read(), re.M)
+        server = rpc.Server(features=("ordered", "isolated", "repeat"))
+        server.feed(rpc.Client().hello())
+        self.assertEqual([rpc.RunRequest("n2", ["s.b", "s.a"], True, True, 3)],
+                         server.feed(rpc.encode_message(json.loads(message))))
+
+
 class Conversation(unittest.TestCase):
     def pair(self, client=(1, 2), server=(1, 2), features=("ordered", "isolated", "cancel")):
         client, server = rpc.Client(*client), rpc.Server(*server, name="s", features=features)
