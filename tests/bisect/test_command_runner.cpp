@@ -66,6 +66,23 @@ TEST_CASE("a probe tells how the victim ended, why, and what ran before it") {
              StartsWith("Traceback") && Contains("AssertionError: True is not false : polluted"));
 }
 
+TEST_CASE("a command runs the victim once, however often it is asked to") {
+  const PlainProject project;
+  CommandRunner runner(project.options());
+  ProbeRequest request;
+  request.before = {a + "1"};
+  request.victim = a + "3";
+  request.victim_runs = 5;
+  const std::atomic<bool> cancel{false};
+  CHECK(runner.run(request, cancel).victim_runs == 1);
+  request.before = {a + "1", a + "2"};
+  const auto failed = runner.run(request, cancel);
+  CHECK(failed.end == VictimEnd::fail);
+  CHECK(failed.victim_runs == 1);
+  request.victim = a + "skip";
+  CHECK(runner.run(request, cancel).victim_runs == 0);
+}
+
 TEST_CASE("skipped is void, an expected failure passes, an unexpected success as asked") {
   const PlainProject project;
   auto options = project.options();

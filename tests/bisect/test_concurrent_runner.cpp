@@ -26,6 +26,7 @@ struct Meeting {
   std::condition_variable changed;
   int rounds = 0;
   Lists beside;
+  std::uint32_t most_runs_beside = 0;  ///< asked for of the last test of a list
   double victim_stop_time = 0;
 };
 
@@ -35,6 +36,7 @@ class OwnRunner final : public Runner {
   OwnRunner(Meeting& meeting, int wait_for) : meeting_(meeting), wait_for_(wait_for) {}
   ProbeResult run(const ProbeRequest& request, const std::atomic<bool>&) override {
     lists.push_back(list_of(request));
+    victim_runs = request.victim_runs;
     std::unique_lock lock(meeting_.mutex);
     meeting_.changed.wait(lock, [&] { return meeting_.rounds >= wait_for_; });
     ProbeResult result;
@@ -47,6 +49,7 @@ class OwnRunner final : public Runner {
   std::string reproduction_command(const std::vector<std::string>&) const override { return "true own"; }
   std::string description() const override { return "own"; }
   Lists lists;
+  std::uint32_t victim_runs = 0;  ///< as asked for
 
  private:
   Meeting& meeting_;
@@ -63,6 +66,7 @@ class OtherRunner final : public Runner {
       std::lock_guard lock(meeting_.mutex);
       ++meeting_.rounds;
       meeting_.beside.push_back(list_of(request));
+      meeting_.most_runs_beside = std::max(meeting_.most_runs_beside, request.victim_runs);
     }
     meeting_.changed.notify_all();
     ProbeResult result;
@@ -206,7 +210,11 @@ TEST_CASE("each other worker runs its tests over and over until the victim has e
   ConcurrentRunner runner(two_workers(), std::move(own), std::move(beside));
   const std::atomic<bool> cancel{false};
 
-  const auto result = runner.run(request({"x.1", "x.2"}), cancel);
+  ProbeRequest asked = request({"x.1", "x.2"});
+  asked.victim_runs = 20;
+  const auto result = runner.run(asked, cancel);
+  CHECK(seen.victim_runs == 1);
+  CHECK(meeting.most_runs_beside == 1);
   CHECK(seen.lists == Lists{{"own.a", "own.b", "victim"}});
   REQUIRE(meeting.beside.size() >= 3);
   for (const auto& list : meeting.beside) CHECK(list == std::vector<std::string>{"x.1", "x.2"});

@@ -13,10 +13,12 @@
 #include <thread>
 
 #include "bisect/server_runner.h"
+#include "command_project.h"
 #include "rpc_test_tools.h"
 
 using namespace flakebisect::bisect;
 using Catch::Matchers::Contains;
+using flakebisect::bisect::testing::Project;
 
 namespace {
 
@@ -355,6 +357,49 @@ TEST_CASE("a victim runs several times in one probe, until it first fails", "[se
     CHECK(run(runner, polluted).victim_runs == 1);
   }
   CHECK_FALSE(tiny.any_alive());
+}
+
+TEST_CASE("the servers for unittest and pytest repeat a victim", "[server]") {
+  const auto [program, prefix] = GENERATE(
+      table<std::string, std::string>({{"flakebisect-unittest-server discover -t . tests", "tests.test_w.W."},
+                                       {"flakebisect-pytest-server", "tests/test_w.py::W::"}}));
+  INFO(program);
+  const Project project;
+  project.write("tests/test_w.py", R"(
+import os, unittest
+RUNS = []
+class W(unittest.TestCase):
+    def setUp(self): RUNS.append(1)
+    def test_fine(self): pass
+    def test_wears(self): self.assertLess(len(RUNS), 4, 'worn')
+    def test_breaks(self):
+        if len(RUNS) == 4: os._exit(3)
+)");
+  ServerRunnerOptions options;
+  options.command = fmt::format("exec {} -B {}/scripts/{}", FLAKEBISECT_PYTHON, PROJECT_SOURCE, program);
+  options.directory = project.path.string();
+  ServerRunner runner(options);
+  const auto repeated = [&](const std::string& victim) {
+    ProbeRequest request = probe({prefix + "test_fine"}, prefix + victim);
+    request.victim_runs = 10;
+    return run(runner, request);
+  };
+  for (int i = 0; i < 2; ++i) {
+    const ProbeResult worn = repeated("test_wears");
+    CHECK(worn.end == VictimEnd::fail);
+    CHECK(worn.victim_runs == 3);
+    CHECK_THAT(worn.traceback, Contains("worn"));
+    CHECK(ids(worn.ran) == std::vector<std::string>{prefix + "test_fine"});
+    const ProbeResult broken = repeated("test_breaks");
+    CHECK(broken.end == VictimEnd::fail);
+    CHECK(broken.victim_runs == 3);
+    CHECK_THAT(broken.traceback, Contains("exited with status 3"));
+  }
+  ProbeRequest fine = probe({}, prefix + "test_fine");
+  fine.victim_runs = 10;
+  CHECK(run(runner, fine).end == VictimEnd::pass);
+  CHECK(run(runner, fine).victim_runs == 10);
+  CHECK(runner.servers_started() == 2);  // four probes, and the next server
 }
 
 TEST_CASE("a server that does not repeat runs the victim once, and may stop early", "[server]") {
