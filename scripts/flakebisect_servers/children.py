@@ -132,7 +132,7 @@ class Child:
             self.watch = None  # an old kernel: the loop looks from time to time
 
     def request(self, test_ids, times, last):
-        """Hands the process its next run, and with `last` lets it exit after that. send() does the rest. `times`: the most
+        """Hands the process its next run, and with `last` lets it exit after that. send() does the rest. `times`: most
         runs of the last test."""
         self._unsent = memoryview(json.dumps([test_ids, times]).encode() + b"\n")
         self._last = last

@@ -181,8 +181,8 @@ class PytestBackend(CollectionErrors):
             traceback.print_exc()
 
     def _select(self, test_ids):
-        """The items in order; a copy for each repetition, which pytest would otherwise not tear down between, and of each
-        item that has run in this process: it has an instance and output of that run."""
+        """The items in order; a copy for each repetition, which pytest would otherwise not tear down between, and of
+        each item that has run in this process: it has an instance and output of that run."""
         items = []
         for test_id in test_ids:
             item = self._items[test_id]

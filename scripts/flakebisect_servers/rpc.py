@@ -234,7 +234,7 @@ class Client(_End):
         return self._request({"msg": "List"}, tests)
 
     def run(self, tests=None, ordered=False, isolated=False, repeat=1):
-        """(nonce, bytes) of a Run request. ValueError where the server did not offer what is asked for. repeat: the most
+        """(nonce, bytes) of a Run request. ValueError where the server did not offer what is asked for. repeat: most
         runs of the last test, until it first does not pass; more than 1 only with `ordered`."""
         fields = {"msg": "Run"}
         for wanted, feature, key, value in ((ordered, "ordered", "order", "given"),
