@@ -51,6 +51,10 @@ po::options_description simulate_options() {
     ("voids", po::value<double>()->value_name("P"), "share of probes that give nothing")
     ("other-failures", po::value<double>()->value_name("P"), "rate of failures with another signature")
     ("history", po::value<std::uint32_t>()->value_name("N"), "stored runs besides the one to explain")
+    ("victim-runs", po::value<std::uint32_t>()->default_value(1)->value_name("N"),
+     "of the victim that one probe may make, for ours")
+    ("by-process", po::value<double>()->default_value(0)->value_name("P"),
+     "share of the cases in which all runs of a process end like its first")
     ("set-size", po::value<std::uint32_t>()->default_value(0)->value_name("N"), "of polluter sets; 0: two to four");
   po::options_description output("How to run and what to write");
   output.add_options()
@@ -110,6 +114,8 @@ simulate::CaseOptions read_field(const po::variables_map& values) {
   read_optional(values, "voids", field.void_rate);
   read_optional(values, "other-failures", field.other_rate);
   read_optional(values, "history", field.history_runs);
+  field.victim_runs = values["victim-runs"].as<std::uint32_t>();
+  field.decided_by_process = values["by-process"].as<double>();
   field.set_size = values["set-size"].as<std::uint32_t>();
   return field;
 }

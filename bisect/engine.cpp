@@ -60,20 +60,22 @@ Weights Engine::State::weights_with_pending() {
   std::size_t assumed = in_flight.size() - looked_at(in_flight.size());
   for (const auto& [id, pending] : in_flight) {
     if (assumed-- == 0) break;
-    add_to(counts, pending.probe.subset, pending.likely_fails, 1.0);
+    add_to(counts, pending.probe.subset, pending.likely_fails,
+           pending.likely_fails ? 1.0 : repeats.passes(pending.probe.victim_runs));
   }
   return posterior.weigh(counts, evidence);
 }
 
-Branches Engine::State::branches(const Weights& weights) const {
+Branches Engine::State::branches(const Weights& weights, std::uint32_t victim_runs) const {
   std::vector<const std::vector<TestIndex>*> lists;
   auto pending = in_flight.begin();
   const std::size_t last = std::min(in_flight.size(), looked_at(in_flight.size()));
   std::advance(pending, in_flight.size() - last);
   for (; pending != in_flight.end(); ++pending) lists.push_back(&pending->second.probe.subset);
   if (lists.empty()) return Branches(weights);
-  return look_ahead(problem, weights, lists, stats::Rng(options.seed, ~next_id),
-                    posterior.self_rates(evidence.counts(), lists.size()));
+  SelfRates self_rates = posterior.self_rates(evidence.counts(), lists.size());
+  for (double& rate : self_rates.reshaped()) rate = repeats.fails_within(rate, victim_runs);
+  return look_ahead(problem, weights, lists, stats::Rng(options.seed, ~next_id), std::move(self_rates));
 }
 
 std::uint64_t Engine::State::running(const std::vector<TestIndex>& list) const {
@@ -135,20 +137,24 @@ const Answer& Engine::State::best() {
   return *cached_best;
 }
 
-Probe Engine::State::issue(std::vector<TestIndex> subset, Purpose purpose, std::optional<Answer> target) {
+Probe Engine::State::issue(std::vector<TestIndex> subset, Purpose purpose, std::optional<Answer> target,
+                           std::uint32_t victim_runs) {
   Probe probe;
+  if (victim_runs == 0) victim_runs = best_victim_runs(probe_seconds(problem, subset), weights());
   probe.id = next_id++;
   probe.subset = std::move(subset);
   probe.purpose = purpose;
+  probe.victim_runs = victim_runs;
   ++issued;
-  const bool likely_fails = predict_failure(problem, weights(), probe.subset) > 0.5;
+  const double once = predict_failure(problem, weights(), probe.subset);
+  const bool likely_fails = repeats.fails_within(once, victim_runs) > 0.5;
   in_flight.emplace(probe.id, Pending{probe, std::move(target), likely_fails});
   return probe;
 }
 
 void Engine::State::learn_overhead(const Observation& observation) {
   if (!(observation.seconds > 0)) return;
-  double tests = problem.victim_seconds;
+  double tests = problem.victim_seconds * observation.victim_runs;
   for (const TestIndex test : observation.ran) tests += problem.candidates[test].seconds;
   overhead_seconds += std::max(0.0, observation.seconds - tests);
   ++overhead_runs;
@@ -165,8 +171,9 @@ bool Engine::State::most_of_list(const std::vector<TestIndex>& asked) const {
   return static_cast<double>(listed) >= most_of_the_list * static_cast<double>(full_list().size());
 }
 
-void Engine::State::learn_cost(const std::vector<TestIndex>& asked) {
-  const double expected = options.count_probes ? 1 : probe_seconds(problem, asked);
+void Engine::State::learn_cost(const std::vector<TestIndex>& asked, std::uint32_t victim_runs) {
+  const double expected =
+      options.count_probes ? 1 : probe_seconds(problem, asked) + problem.victim_seconds * (victim_runs - 1);
   probed_seconds += expected;
   if (asked == full_list()) full_list_seconds += expected;
   if (most_of_list(asked)) compared_seconds += expected;
@@ -260,9 +267,13 @@ void Engine::State::observe(const Observation& observation) {
         expect(*target, observation.probe_id, draw);
     }
   }
+  const std::uint32_t asked_runs = known ? pending->second.probe.victim_runs : observation.victim_runs_asked;
   if (known) in_flight.erase(pending);
   const bool usable = observation.outcome == Outcome::pass || observation.outcome == Outcome::fail;
   const bool failed = observation.outcome == Outcome::fail;
+  const std::uint32_t victim_runs = std::max<std::uint32_t>(1, observation.victim_runs);
+  if (asked_runs > victim_runs && observation.outcome == Outcome::pass)
+    problem.most_victim_runs = victim_runs;
   if (observation.source == Source::probe && !final_verdict) {
     if (target && target->kind != Kind::self) {
       RunEnd end = failed ? RunEnd::failed : RunEnd::passed;
@@ -270,7 +281,7 @@ void Engine::State::observe(const Observation& observation) {
       end_confirmation(*target, observation.probe_id, observation.lost ? RunEnd::lost : end);
     }
     if (!observation.lost) {
-      learn_cost(asked);
+      learn_cost(asked, victim_runs);
       if (!usable) learn_void(asked);
     }
   }
@@ -280,7 +291,7 @@ void Engine::State::observe(const Observation& observation) {
   }
   if (final_verdict) {
     if (observation.source == Source::probe && !cleaner_search && !further_search)
-      evidence.add(observation.ran, failed, observation.source, 1, observation.process);
+      count(observation.ran, {{}, failed, observation.source, 1, observation.process, victim_runs});
     observe_follow_up(observation);
     return;
   }
@@ -288,7 +299,9 @@ void Engine::State::observe(const Observation& observation) {
     learn_overhead(observation);
     learn_usable(observation.ran);
     if (most_of_list(asked)) ++list_results;
-    if (is_alone(observation.ran)) fails_alone.observe(failed);
+    if (is_alone(observation.ran))
+      for (std::uint32_t run = 1; run <= victim_runs; ++run)
+        fails_alone.observe(failed && run == victim_runs);
   }
   double weight = std::min(observation.weight, 1.0);
   if (observation.source == Source::probe && observation.process != 0) {
@@ -296,12 +309,39 @@ void Engine::State::observe(const Observation& observation) {
     weight *= weight_in_process(process.runs++, process.failures, failed);
     process.failures += failed ? 1 : 0;
   }
-  evidence.add(observation.ran, failed, observation.source, weight, observation.process);
-  posterior.add(observation.ran, failed, weight, evidence);
+  Seen one{{}, failed, observation.source, weight, observation.process, victim_runs};
+  if (problem.most_victim_runs > 1 || victim_runs > 1) {
+    one.list = to_bits(observation.ran, problem.candidates.size());
+    seen.push_back(one);
+    const RepeatForm before = repeats.counted_as();
+    if (observation.source == Source::probe)
+      repeats.add(failed, victim_runs, asked_runs, most_of_list(observation.ran));
+    if (repeats.counted_as() != before) {
+      evidence.clear();
+      posterior = Posterior(problem);
+      for (const Seen& past : seen) count(to_tests(past.list), past);
+    } else {
+      count(observation.ran, one);
+    }
+  } else {
+    count(observation.ran, one);
+  }
   cached_weights.reset();
   cached_best.reset();
   // What more was asked for begins with the next probe: it must be known at once when one more is replayed.
   if (options.find_all || options.find_cleaners) settled();
+}
+
+void Engine::State::count(const std::vector<TestIndex>& ran, const Seen& one) {
+  const bool failed = one.failed && (one.victim_runs == 1 || repeats.later_failures_count());
+  const bool all_count = one.victim_runs == 1 || repeats.passes(one.victim_runs) > 1;
+  const double passes = !failed     ? repeats.passes(one.victim_runs)
+                        : all_count ? repeats.passes(one.victim_runs - 1)
+                                    : 0;
+  evidence.add(ran, failed, one.source, one.weight, one.process, all_count ? one.victim_runs : 1, passes);
+  if (final_verdict) return;
+  if (passes > 0) posterior.add(ran, false, one.weight * passes, evidence);
+  if (failed) posterior.add(ran, true, one.weight, evidence);
 }
 
 Engine::Engine(Problem problem, EngineOptions options) {
@@ -362,7 +402,10 @@ std::optional<Probe> Engine::next_probe() {
   if (state.comparing_lists()) {
     state.waiting = state.comparison_on_its_way(top);
     if (state.waiting) return std::nullopt;
-    return state.issue(state.comparison_of_lists(), Purpose::search, std::nullopt);
+    std::vector<TestIndex> list = state.comparison_of_lists();
+    const std::uint32_t victim_runs =
+        state.measuring_victim_runs(probe_seconds(state.problem, list), top.rate);
+    return state.issue(std::move(list), Purpose::search, std::nullopt, victim_runs);
   }
   if (state.full_list_is_due()) return state.issue(state.full_list(), Purpose::search, std::nullopt);
   const bool misfit = state.self_does_not_fit(top);
@@ -370,12 +413,15 @@ std::optional<Probe> Engine::next_probe() {
   stats::Rng rng(~state.options.seed, state.next_id);
   const bool settles_late = rng.bernoulli(0.25) && state.evidence.probe_runs() > settling_probes;
   if (top.kind == Kind::self && top.probability >= settle_from && state.evidence.probe_failures() > 0 &&
-      !misfit && !settles_late)
-    if (auto list = state.settling_self()) {
+      !misfit && !settles_late) {
+    const std::uint32_t victim_runs =
+        state.best_victim_runs(probe_seconds(state.problem, {}), state.weights());
+    if (auto list = state.settling_self(victim_runs)) {
       state.waiting = state.failure_on_its_way(*list);
       if (state.waiting) return std::nullopt;
-      return state.issue(*list, Purpose::search, std::nullopt);
+      return state.issue(*list, Purpose::search, std::nullopt, victim_runs);
     }
+  }
   if (state.alone_contradicts_self(top))
     return state.issue(state.one_of_several(), Purpose::search, std::nullopt);
   const bool likely_a_leak = top.kind == Kind::cumulative && top.probability >= duel_from;
@@ -392,10 +438,8 @@ std::optional<Probe> Engine::next_probe() {
     // By turns, lest a difference that is none, or one that is not seen, keeps the search at one list.
     expected = state.posterior.duel(level_of(top.kind, top.tests.size()), std::move(expected),
                                     state.next_id % 2 == 0);
-  const Choice choice =
-      choose_probe(state.problem, expected, state.branches(expected), state.options.count_probes,
-                   stats::Rng(state.options.seed, state.next_id));
-  return state.issue(choice.subset, Purpose::search, std::nullopt);
+  const Choice choice = state.choose(expected, stats::Rng(state.options.seed, state.next_id));
+  return state.issue(choice.subset, Purpose::search, std::nullopt, choice.victim_runs);
 }
 
 bool Engine::waiting() const {

@@ -56,6 +56,9 @@ struct Problem {
   std::vector<Candidate> candidates;  ///< in execution order; may be empty
   double victim_seconds = 0;          ///< expected duration of the victim
   double startup_seconds = 0;         ///< expected cost of a probe before its first test
+  /// How often one probe can run the victim (see Probe::victim_runs); 1: once. Where the answers show that it
+  /// was asked for in vain, it is not asked for again.
+  std::uint32_t most_victim_runs = 1;
 };
 
 struct EngineOptions {
@@ -76,6 +79,11 @@ struct Observation {
   /// Of a replayed probe: what it had been asked to run, where that differs from `ran`.
   std::optional<std::vector<TestIndex>> asked;
   Outcome outcome = Outcome::void_probe;
+  /// Runs of the victim after these candidates, in one process; at least 1. The outcome is that of the last
+  /// one; all before it passed.
+  std::uint32_t victim_runs = 1;
+  /// Of a replayed probe: how many it had been asked for; 0: not known.
+  std::uint32_t victim_runs_asked = 0;
   /// A void probe whose machine was lost: it tells nothing of its list either.
   bool lost = false;
   Source source = Source::probe;
@@ -89,6 +97,7 @@ struct Observation {
 struct Probe {
   std::uint64_t id = 0;           ///< 1, 2, ...
   std::vector<TestIndex> subset;  ///< in execution order; the victim runs after them
+  std::uint32_t victim_runs = 1;  ///< the victim runs so many times, or until it first fails
   Purpose purpose = Purpose::search;
   bool fresh_process = false;  ///< must not share a warm server with earlier probes
 };

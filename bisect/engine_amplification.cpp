@@ -39,6 +39,8 @@ ComparedArms compared_arms(const Evidence& evidence, const SubsetBits& full) {
     arm.passes += counts.passes;
     arm.probe_failures += counts.probe_failures;
     arm.probe_runs += counts.probe_runs;
+    arm.victim_runs += counts.victim_runs;
+    arm.runs_worth += counts.runs_worth;
   }
   return compared;
 }
@@ -99,13 +101,14 @@ ListMatters list_matters_by(double log_evidence, double evidence, double spent, 
 }
 
 double Engine::State::bearable(const ListComparison& comparison) const {
-  return options.count_probes ? comparison.probes : comparison.seconds;
+  if (options.count_probes) return comparison.probes;
+  return comparison.seconds * (can_repeat() ? share_where_repeated : 1);
 }
 
 const ListComparison* Engine::State::comparison_worth_it(const ComparedArms& arms) const {
   const std::vector<TestIndex> compared = compared_list();
-  const double seconds =
-      (options.count_probes ? 1 : probe_seconds(problem, compared)) / usable_share(problem, compared);
+  const double rate = (arms.alone.failures + 0.5) / (arms.alone.failures + arms.alone.passes + 1);
+  const double seconds = cost_of_a_run(compared, rate) / usable_share(problem, compared);
   for (const ListComparison* comparison : {&near_comparison, &far_comparison}) {
     const std::optional<double> least = least_rate_compared(seconds, bearable(*comparison), *comparison);
     if (least && stats::probability_above(arms.alone.failures, arms.alone.failures + arms.alone.passes,

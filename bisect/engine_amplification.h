@@ -25,6 +25,9 @@ inline constexpr ListComparison near_comparison{1.0 / 3, 100, 2200, 300};
 /// Where that would cost too much: at least a list that makes it fail ten times as often is looked for, which
 /// takes an eighth of the runs.
 inline constexpr ListComparison far_comparison{1.0 / 10, 20, 550, 75};
+/// Where one probe can run the victim many times the comparison costs about a fifth, and that is what it may
+/// take.
+inline constexpr double share_where_repeated = 0.2;
 /// How much likelier the outcomes must be where the list matters, to ask for more than the victim alone.
 inline constexpr double amplification_shown = 30;
 

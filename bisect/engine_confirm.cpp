@@ -85,7 +85,7 @@ std::uint64_t Engine::State::list_results_lacking() const {
 
 bool Engine::State::seen_enough(const Answer& answer) const {
   if (answer.kind == Kind::not_reproduced && list_results_lacking() > 0) return false;
-  if (!reproduced_enough(answer)) return false;
+  if (!reproduced_enough(answer) || !repeats.trusted()) return false;
   // The arms of a leak cannot tell it from a test that every failing list held.
   return answer.kind != Kind::cumulative || to_tests(evidence.common_to_failures()).empty();
 }
@@ -143,8 +143,8 @@ bool Engine::State::alone_contradicts_self(const Answer& answer) {
   if (answer.kind != Kind::self || answer.probability < settle_from) return false;
   const double predicted = weights().self_rate_alone();
   const ArmCounts alone = compared_arms(evidence, to_bits(full_list(), problem.candidates.size())).alone;
-  return stats::probability_above(static_cast<double>(alone.probe_failures),
-                                  static_cast<double>(alone.probe_runs), predicted) < contradicted_by_alone;
+  return stats::probability_above(static_cast<double>(alone.probe_failures), alone.runs_worth, predicted) <
+         contradicted_by_alone;
 }
 
 std::vector<TestIndex> Engine::State::shortest_failing_list() const {
@@ -220,9 +220,10 @@ Probe Engine::State::confirm(const Answer& answer) {
 }
 
 Probe Engine::State::confirming_probe(const Answer& answer) {
-  if (answer.kind == Kind::self) return issue({}, Purpose::treatment, answer);
+  const std::uint32_t victim_runs = confirming_victim_runs(answer);
+  if (answer.kind == Kind::self) return issue({}, Purpose::treatment, answer, victim_runs);
   const ArmDraw draw = draw_arm(answer, next_id);
-  Probe probe = issue(draw.list(), draw.control ? Purpose::control : Purpose::treatment, answer);
+  Probe probe = issue(draw.list(), draw.control ? Purpose::control : Purpose::treatment, answer, victim_runs);
   expect(answer, probe.id, draw);
   return probe;
 }
@@ -230,8 +231,11 @@ Probe Engine::State::confirming_probe(const Answer& answer) {
 void Engine::State::expect(const Answer& answer, std::uint64_t probe_id, const ArmDraw& draw) {
   Confirmation& confirmation =
       confirmations.try_emplace(answer.key(), draw.arms.controls.size()).first->second;
-  confirmation.runs[probe_id] = {draw.control, draw.treatment_probability, answer.rate, answer.control_rate,
-                                 std::nullopt};
+  // Of a resumed session's probes it is not known how often they were to run the victim; the bet may be any.
+  const std::uint32_t runs = confirming_victim_runs(answer);
+  confirmation.runs[probe_id] = {draw.control, draw.treatment_probability,
+                                 repeats.fails_within(answer.rate, runs),
+                                 repeats.fails_within(answer.control_rate, runs), std::nullopt};
 }
 
 void Confirmation::count() {
@@ -325,7 +329,8 @@ bool Engine::State::confirmation_on_its_way(const Answer& answer) const {
   if (answer.kind == Kind::self) {
     stats::RateAboveTest test = fails_alone;
     for (const auto& [id, pending] : in_flight)
-      if (is_alone(pending.probe.subset)) test.observe(likeliest(answer.rate));
+      if (is_alone(pending.probe.subset))
+        test.observe(likeliest(repeats.fails_within(answer.rate, pending.probe.victim_runs)));
     return sure >= good_as_sure && test.highest_log_e() >= log_e_needed();
   }
   const auto found = confirmations.find(answer.key());
@@ -333,7 +338,10 @@ bool Engine::State::confirmation_on_its_way(const Answer& answer) const {
   Confirmation expected = found->second;
   for (auto& [id, run] : expected.runs) {
     if (run.end) continue;
-    run.end = likeliest(run.control ? answer.control_rate : answer.rate) ? RunEnd::failed : RunEnd::passed;
+    const double rate = run.control ? answer.control_rate : answer.rate;
+    const auto pending = in_flight.find(id);
+    const std::uint32_t runs = pending == in_flight.end() ? 1 : pending->second.probe.victim_runs;
+    run.end = likeliest(repeats.fails_within(rate, runs)) ? RunEnd::failed : RunEnd::passed;
   }
   expected.count();
   return sure >= good_as_sure && expected.highest_log_e() >= log_e_needed();
@@ -371,8 +379,7 @@ std::optional<double> Engine::expected_seconds_left() const {
   if (state.settled()) return 0.0;
   const Answer top = state.best();
   const Weights& weights = state.weights();
-  const Choice choice = choose_probe(state.problem, weights, Branches(weights), state.options.count_probes,
-                                     stats::Rng(state.options.seed, 0));
+  const Choice choice = state.choose(weights, stats::Rng(state.options.seed, 0), false);
   // The search: what is still unknown about the answer, at the present rate of information.
   double unknown = 0;
   for (const Answer& answer : state.answers(state.problem.candidates.size() + 2))

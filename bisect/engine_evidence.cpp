@@ -53,11 +53,23 @@ void add_to(Counts& counts, const std::vector<TestIndex>& ran, bool failed, doub
 }
 
 Evidence::Evidence(std::size_t candidates) : candidates_(candidates) {
-  counts_.active_failures = Eigen::ArrayXd::Zero(static_cast<Eigen::Index>(candidates));
-  counts_.active_passes = Eigen::ArrayXd::Zero(static_cast<Eigen::Index>(candidates));
-  std::vector<TestIndex> all(candidates);
+  clear();
+}
+
+void Evidence::clear() {
+  counts_ = {};
+  arms_.clear();
+  runs_.clear();
+  processes_.clear();
+  processes_shared_ = false;
+  probe_failures_ = probe_runs_ = 0;
+  history_failures_ = history_passes_ = 0;
+  ++version_;
+  counts_.active_failures = Eigen::ArrayXd::Zero(static_cast<Eigen::Index>(candidates_));
+  counts_.active_passes = Eigen::ArrayXd::Zero(static_cast<Eigen::Index>(candidates_));
+  std::vector<TestIndex> all(candidates_);
   std::iota(all.begin(), all.end(), TestIndex{0});
-  common_ = to_bits(all, candidates);
+  common_ = to_bits(all, candidates_);
 }
 
 bool failure_possible(const SubsetBits& list, Kind kind, const std::vector<TestIndex>& tests) {
@@ -67,19 +79,23 @@ bool failure_possible(const SubsetBits& list, Kind kind, const std::vector<TestI
 }
 
 void Evidence::add(const std::vector<TestIndex>& ran, bool failed, Source source, double weight,
-                   std::uint64_t process) {
+                   std::uint64_t process, std::uint32_t victim_runs, double passes) {
   const SubsetBits bits = to_bits(ran, candidates_);
   std::vector<TestIndex> once = ran;
   std::sort(once.begin(), once.end());
   once.erase(std::unique(once.begin(), once.end()), once.end());
-  add_to(counts_, once, failed, weight);
+  if (failed) add_to(counts_, once, true, weight);
+  if (passes > 0) add_to(counts_, once, false, weight * passes);
   const auto place = arms_.try_emplace(bits).first;
   ArmCounts& arm = place->second;
-  (failed ? arm.failures : arm.passes) += weight;
+  arm.failures += failed ? weight : 0;
+  arm.passes += weight * passes;
   if (source == Source::probe) {
     ++arm.probe_runs;
     ++probe_runs_;
-    runs_.push_back({&place->first, process, failed});
+    arm.victim_runs += victim_runs;
+    arm.runs_worth += passes + (failed ? 1 : 0);
+    runs_.push_back({&place->first, process, failed, victim_runs});
     if (process != 0 && !processes_.insert(process).second) processes_shared_ = true;
     if (failed) {
       ++arm.probe_failures;
@@ -87,7 +103,8 @@ void Evidence::add(const std::vector<TestIndex>& ran, bool failed, Source source
       for (std::size_t word = 0; word < bits.size(); ++word) common_[word] &= bits[word];
     }
   } else {
-    (failed ? history_failures_ : history_passes_) += weight;
+    history_failures_ += failed ? weight : 0;
+    history_passes_ += weight * passes;
   }
   ++version_;
 }

@@ -34,8 +34,11 @@ struct SubsetHash {
 
 /// Runs of one list.
 struct ArmCounts {
-  double failures = 0, passes = 0;                   ///< weighted, history included
-  std::uint64_t probe_failures = 0, probe_runs = 0;  ///< of probes alone
+  double failures = 0, passes = 0;  ///< weighted, history included
+  std::uint64_t probe_failures = 0,
+                probe_runs = 0;   ///< of probes alone, however often the victim ran in each
+  std::uint64_t victim_runs = 0;  ///< of probes alone: runs of the victim that count, each for itself
+  double runs_worth = 0;          ///< the same in runs of processes of their own
 };
 
 /// One usable probe.
@@ -43,6 +46,7 @@ struct ProbeRun {
   const SubsetBits* list = nullptr;  ///< what ran before the victim; owned by the Evidence
   std::uint64_t process = 0;         ///< as in Observation
   bool failed = false;
+  std::uint32_t victim_runs = 1;  ///< that count; the last one failed, or none
 };
 
 /// Whether an answer says that the victim can fail after this list: its culprits ran (brittle: no
@@ -61,11 +65,20 @@ class Evidence {
   Evidence(const Evidence&) = delete;  // runs() points into it
   Evidence& operator=(const Evidence&) = delete;
 
-  /// Counts one pass or failure of the victim with `weight` in (0, 1]; other outcomes carry no information
+  /// Counts one pass or failure of the victim with `weight` above 0; other outcomes carry no information
   /// about the failure to explain and must not come here. Duplicates in `ran` count once. Throws
-  /// std::invalid_argument where an index is out of range. `process` as in Observation.
+  /// std::invalid_argument where an index is out of range. `process` as in Observation. Where the victim ran
+  /// `victim_runs` times, the passes among them are worth `passes` of processes of their own, before
+  /// `weight`; a failure is the last of them.
   void add(const std::vector<TestIndex>& ran, bool failed, Source source, double weight,
-           std::uint64_t process = 0);
+           std::uint64_t process, std::uint32_t victim_runs, double passes);
+  /// The same of one run.
+  void add(const std::vector<TestIndex>& ran, bool failed, Source source, double weight,
+           std::uint64_t process = 0) {
+    add(ran, failed, source, weight, process, 1, failed ? 0 : 1);
+  }
+  /// As before the first add(), but for the version.
+  void clear();
 
   const Counts& counts() const { return counts_; }
   const std::unordered_map<SubsetBits, ArmCounts, SubsetHash>& arms() const { return arms_; }

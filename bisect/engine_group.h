@@ -58,8 +58,8 @@ class GroupPosterior {
   void learn(Part& part, const Run& run, bool scored) const;
   void look_back(Part& part) const;
 
-  const GroupForm form_;
-  const std::size_t least_;
+  GroupForm form_;
+  std::size_t least_;
   std::size_t candidates_;
   std::vector<TestIndex> universe_;
   std::vector<std::int32_t> place_;  ///< per candidate: its place in the universe, -1 where not in it

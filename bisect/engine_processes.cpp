@@ -26,13 +26,13 @@ ProcessSummary summarise_processes(const Evidence& evidence, Kind kind, const st
   std::map<std::uint64_t, stats::ProcessRuns> shared;
   for (const ProbeRun& run : evidence.runs()) {
     if (!failure_possible(*run.list, kind, tests)) continue;
-    ++summary.runs;
+    summary.runs += run.victim_runs;
     if (run.process == 0) {
-      summary.processes.push_back({1, run.failed ? 1U : 0U});
+      summary.processes.push_back({run.victim_runs, run.failed ? 1U : 0U});
       continue;
     }
     stats::ProcessRuns& process = shared[run.process];
-    ++process.runs;
+    process.runs += run.victim_runs;
     if (run.failed) ++process.failures;
   }
   for (const auto& [process, runs] : shared) summary.processes.push_back(runs);

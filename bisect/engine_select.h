@@ -16,6 +16,7 @@ struct Choice {
   double information = 0;         ///< expected, in nats, about which explanation holds
   double seconds = 0;             ///< expected cost
   double fail_probability = 0;    ///< predicted
+  std::uint32_t victim_runs = 1;  ///< at most; chosen by the caller of choose_probe()
 };
 
 /// Nothing is taken to cost less.

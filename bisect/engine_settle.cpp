@@ -25,8 +25,8 @@ void sort_by_worth(std::vector<TestIndex>& tests, const Eigen::ArrayXd& weight, 
 
 }  // namespace
 
-std::optional<std::vector<TestIndex>> Engine::State::settling_self() {
-  const Weights& w = weights();
+std::optional<std::vector<TestIndex>> Engine::State::settling_self(std::uint32_t victim_runs) {
+  const Weights w = lifted(weights(), victim_runs, repeats);
   const KindPriors& prior = posterior.priors();
   // What each kind predicts for the victim alone: after a failure these are the kinds' shares.
   const double self = w.self * w.self_rate + (w.amplified.weight * w.amplified.out).sum();
@@ -73,7 +73,10 @@ std::optional<std::vector<TestIndex>> Engine::State::settling_self() {
 
 bool Engine::State::failure_on_its_way(const std::vector<TestIndex>& list) {
   const Answer& self = best();
-  const double passes = std::pow(1 - self.rate, static_cast<double>(running(list)));
+  double passes = 1;
+  for (const auto& [id, pending] : in_flight)
+    if (pending.probe.subset == list)
+      passes *= 1 - repeats.fails_within(self.rate, pending.probe.victim_runs);
   return self.probability * (1 - passes) >= good_as_sure;
 }
 

@@ -12,6 +12,7 @@
 #include "bisect/engine_evidence.h"
 #include "bisect/engine_follow_up.h"
 #include "bisect/engine_posterior.h"
+#include "bisect/engine_repeats.h"
 #include "bisect/engine_select.h"
 #include "stats/e_value.h"
 #include "stats/process_spread.h"
@@ -179,7 +180,7 @@ struct Engine::State {
   /// Weights with the probes in flight but the last few assumed to end as they most likely will.
   Weights weights_with_pending();
   /// The ways in which the last few may end.
-  Branches branches(const Weights& weights) const;
+  Branches branches(const Weights& weights, std::uint32_t victim_runs) const;
   /// Probes in flight of this list.
   std::uint64_t running(const std::vector<TestIndex>& list) const;
   /// Whether the probes in flight will, as good as surely, settle the confirmation of an answer that holds:
@@ -202,7 +203,7 @@ struct Engine::State {
   bool outweighs_several(std::size_t kind);
   /// The list without tests of the failing run whose failure would settle 'self', at the least expected cost;
   /// nothing where no such list does.
-  std::optional<std::vector<TestIndex>> settling_self();
+  std::optional<std::vector<TestIndex>> settling_self(std::uint32_t victim_runs);
   /// Probability of drawing the reproduction rather than any of its controls: what gains most evidence per
   /// second.
   double treatment_share(const Arms& arms) const;
@@ -261,7 +262,29 @@ struct Engine::State {
   std::uint64_t list_results_lacking() const;
   /// Whether that, and all else that a verdict must have seen, holds.
   bool seen_enough(const Answer& answer) const;
-  Probe issue(std::vector<TestIndex> subset, Purpose purpose, std::optional<Answer> target);
+  /// `victim_runs`: 0 for as many as a probe of this list is best made with.
+  Probe issue(std::vector<TestIndex> subset, Purpose purpose, std::optional<Answer> target,
+              std::uint32_t victim_runs = 0);
+  /// How often a probe best runs the victim that costs `seconds` with one run, where the victim fails at `in`
+  /// where it can and at `out` else: what tells most for each second.
+  std::uint32_t best_victim_runs(double seconds, double in, double out) const;
+  /// The same with the rates that the explanations predict.
+  std::uint32_t best_victim_runs(double seconds, const Weights& weights) const;
+  /// The same of a confirmation of `answer`: one number for all its arms.
+  std::uint32_t confirming_victim_runs(const Answer& answer) const;
+  /// Expected cost of a probe of the list: seconds, or 1 where probes are counted.
+  double cost_of(const std::vector<TestIndex>& list, std::uint32_t victim_runs, double rate) const;
+  /// How often a probe best runs the victim whose rate, about `rate`, is to be measured: what gives most runs
+  /// that count for each second.
+  std::uint32_t measuring_victim_runs(double seconds, double rate) const;
+  /// Whether later runs of the victim in one probe can be had, and count.
+  bool can_repeat() const;
+  /// What a run costs behind that list, where the victim runs as often as measuring_victim_runs() says.
+  /// Runs that count of such a probe; one that fails is the last.
+  double expected_worth(double rate, std::uint32_t runs) const;
+  double cost_of_a_run(const std::vector<TestIndex>& list, double rate) const;
+  /// The probe that tells most by `expected`.
+  Choice choose(const Weights& expected, stats::Rng rng, bool look_at_flight = true);
   /// The probe that confirms `answer`; in a new process now and then where servers are warm.
   Probe confirm(const Answer& answer);
   Probe confirming_probe(const Answer& answer);
@@ -275,7 +298,7 @@ struct Engine::State {
   /// Whether it is the whole list, or nine tenths of it.
   bool most_of_list(const std::vector<TestIndex>& asked) const;
   /// What a probe of this list was expected to cost.
-  void learn_cost(const std::vector<TestIndex>& asked);
+  void learn_cost(const std::vector<TestIndex>& asked, std::uint32_t victim_runs);
   /// The arm and the bet of a probe that confirms `answer`.
   void expect(const Answer& answer, std::uint64_t probe_id, const ArmDraw& draw);
   /// A probe of a confirmation has ended; `usable`: it passed or failed, and ran as asked.
@@ -284,6 +307,18 @@ struct Engine::State {
   /// lists without them are tried.
   void learn_void(const std::vector<TestIndex>& list);
   void learn_usable(const std::vector<TestIndex>& ran);
+  /// One usable result of the past, for counting it anew where it has become clear what runs of one process
+  /// are worth. Kept only where probes may run the victim more than once.
+  struct Seen {
+    SubsetBits list;
+    bool failed = false;
+    Source source = Source::probe;
+    double weight = 1;
+    std::uint64_t process = 0;
+    std::uint32_t victim_runs = 1;
+  };
+  /// Adds it to evidence and posterior.
+  void count(const std::vector<TestIndex>& ran, const Seen& seen);
   void share_out_voids();
   /// Whether a list that the next steps cannot do without gives nothing, again and again; said in `stuck`.
   bool gives_nothing(const std::vector<TestIndex>& list);
@@ -313,6 +348,8 @@ struct Engine::State {
   std::uint64_t list_results = 0;                    ///< probes of most of the list that passed or failed
   Evidence evidence;
   Posterior posterior;
+  Repeats repeats;
+  std::vector<Seen> seen;
   std::optional<Weights> cached_weights;
   std::optional<Answer> cached_best;
   std::map<std::pair<Kind, std::vector<TestIndex>>, Confirmation> confirmations;

@@ -54,12 +54,12 @@ std::vector<Arm> evidence_arms(const Problem& problem, const Evidence& evidence,
   for (const auto& [name, tests] : named) {
     const ArmCounts counts = evidence.arm(tests);
     if (counts.probe_runs == 0) continue;
-    arms.push_back(make_arm(name, tests, counts.probe_runs, counts.probe_failures));
+    arms.push_back(make_arm(name, tests, counts.victim_runs, counts.probe_failures));
   }
   std::uint64_t other_runs[2] = {0, 0}, other_failures[2] = {0, 0};
   for (const auto& [list, counts] : evidence.arms()) {
     const SubsetBits& bits = list;  // C++20 lambdas capture no structured bindings everywhere
-    runs += counts.probe_runs;
+    runs += counts.victim_runs;
     failures += counts.probe_failures;
     const auto is_same = [&](const auto& entry) {
       return to_bits(entry.second, problem.candidates.size()) == bits;
@@ -68,7 +68,7 @@ std::vector<Arm> evidence_arms(const Problem& problem, const Evidence& evidence,
     const bool all =
         std::all_of(culprits.begin(), culprits.end(), [&](TestIndex test) { return contains(bits, test); });
     const std::size_t with = !culprits.empty() && all ? 1 : 0;
-    other_runs[with] += counts.probe_runs;
+    other_runs[with] += counts.victim_runs;
     other_failures[with] += counts.probe_failures;
   }
   if (other_runs[1] > 0)
@@ -90,17 +90,15 @@ std::optional<std::string> amplification_remark(const ComparedArms& arms) {
     return "it was not run behind the whole list here, so other tests may make it fail more often than it "
            "does "
            "alone";
-  const double rate =
-      (static_cast<double>(alone.probe_failures) + 0.5) / (static_cast<double>(alone.probe_runs) + 1);
+  const double rate = (static_cast<double>(alone.probe_failures) + 0.5) / (alone.runs_worth + 1);
   const double high =
-      stats::jeffreys_interval(static_cast<double>(most.probe_failures), static_cast<double>(most.probe_runs))
-          .high;
+      stats::jeffreys_interval(static_cast<double>(most.probe_failures), most.runs_worth).high;
   if (high < 2 * rate) return std::nullopt;
   return fmt::format(
       "behind the whole list, or nearly all of it, {} of {} runs failed: that other tests make it fail "
       "{:.2g} "
       "times as often as alone is not excluded",
-      most.probe_failures, most.probe_runs, high / rate);
+      most.probe_failures, most.victim_runs, high / rate);
 }
 
 /// What a failing list leaves behind on the machine (a file, a row, a container) may make every later run

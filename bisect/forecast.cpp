@@ -32,7 +32,8 @@ double calibration(const ForecastInput& input) {
   double real = 0;
   for (const auto& observation : input.seen) {
     if (observation.source != Source::probe || !(observation.seconds > 0)) continue;
-    expected += probe_seconds(input.problem, observation.ran);
+    expected += probe_seconds(input.problem, observation.ran) +
+                input.problem.victim_seconds * (observation.victim_runs - 1);
     real += observation.seconds;
   }
   return expected > 0 && real > 0 ? real / expected : 1;
@@ -42,6 +43,7 @@ struct Flight {
   double end = 0;
   Probe probe;
   bool fails = false;
+  std::uint32_t victim_runs = 1;
 };
 
 /// Seconds to the verdict; `never` where there was none within the limits. `spent`: when it stopped.
@@ -64,9 +66,13 @@ double play(const ForecastInput& input, std::uint64_t number, double speed,
     while (flights.size() < std::max<std::size_t>(input.jobs, 1)) {
       auto probe = engine.next_probe();
       if (!probe) break;
-      const double seconds = speed * probe_seconds(input.problem, probe->subset);
       const double rate = world.rate(probe->subset, input.problem.candidates.size());
-      flights.push_back({spent + seconds, std::move(*probe), rng.bernoulli(rate)});
+      bool fails = rng.bernoulli(rate);
+      std::uint32_t victim_runs = 1;
+      for (; !fails && victim_runs < probe->victim_runs; ++victim_runs) fails = rng.bernoulli(rate);
+      const double seconds = speed * (probe_seconds(input.problem, probe->subset) +
+                                      input.problem.victim_seconds * (victim_runs - 1));
+      flights.push_back({spent + seconds, std::move(*probe), fails, victim_runs});
       ++probes;
     }
     if (flights.empty()) return never;
@@ -76,6 +82,7 @@ double play(const ForecastInput& input, std::uint64_t number, double speed,
     Observation observation;
     observation.ran = first->probe.subset;
     observation.outcome = first->fails ? Outcome::fail : Outcome::pass;
+    observation.victim_runs = first->victim_runs;
     observation.purpose = first->probe.purpose;
     observation.probe_id = first->probe.id;
     flights.erase(first);

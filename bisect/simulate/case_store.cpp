@@ -38,13 +38,15 @@ std::string key_of(const Batch& batch, const Policy& policy, std::uint64_t numbe
   return fmt::format(
       "{} {} {} tests={} startup={} q={} uniform-q={} background={} correlation={} server-probes={} drift={} "
       "voids={} "
-      "other-failures={} history={} cleaners={} set-size={} confidence={} max-probes={} max-seconds={} "
+      "other-failures={} history={} cleaners={} set-size={} victim-runs={} by-process={} confidence={} "
+      "max-probes={} max-seconds={} "
       "count-probes={} jobs={}",
       policy.name(), case_kind_name(batch.kind), number, text_of(cases.tests), text_of(cases.startup_seconds),
       text_of(cases.q), cases.q_shape == RateShape::log_uniform, text_of(cases.background),
       text_of(cases.correlation), cases.server_probes, text_of(cases.drift), text_of(cases.void_rate),
       text_of(cases.other_rate), text_of(cases.history_runs), text_of(cases.cleaners), cases.set_size,
-      options.confidence, options.max_probes, options.max_seconds, options.count_probes, options.jobs);
+      cases.victim_runs, text_of(std::optional(cases.decided_by_process)), options.confidence,
+      options.max_probes, options.max_seconds, options.count_probes, options.jobs);
 }
 
 nlohmann::json to_json(const std::string& key, const PolicyAnswer& answer) {

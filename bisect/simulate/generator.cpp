@@ -72,6 +72,9 @@ void draw_disturbances(SimCase& sim_case, const CaseOptions& options, std::uint6
     sim_case.problem.startup_seconds = 0.02;  // a fork of a process that has everything imported
     truth.correlation = options.correlation.value_or(correlation);
   }
+  Random process(mix(seed, "repeats"));
+  truth.decided_by_process = process.chance(options.decided_by_process);
+  sim_case.problem.most_victim_runs = options.victim_runs;
   truth.drift = options.drift.value_or(drift);
   truth.drift_period = period;
   truth.void_rate = options.void_rate.value_or(voids);
@@ -91,6 +94,8 @@ void check_case_options(const CaseOptions& options) {
   check(options.startup_seconds, 0, 1e6, "startup");
   check(options.q, 1e-6, 1, "q");
   check(options.background.value_or(Range{}), 0, 1, "background");
+  check({options.decided_by_process, 1}, 0, 1, "decided by process");
+  if (options.victim_runs < 1) throw std::invalid_argument("victim runs: at least 1 is wanted");
   check({options.correlation.value_or(0), 0.999}, 0, 1, "correlation");
   check({options.void_rate.value_or(0), 0.999}, 0, 1, "voids");
   check({options.other_rate.value_or(0), 0.999}, 0, 1, "other failures");

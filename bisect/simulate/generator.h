@@ -37,7 +37,9 @@ struct CaseOptions {
   std::optional<double> other_rate;
   std::optional<std::uint32_t> history_runs;  ///< stored runs besides the one to explain
   std::optional<bool> cleaners;               ///< whether polluters have cleaners
-  std::uint32_t set_size = 0;  ///< of a polluter set; 0: two in 80 % of cases, three in 15 %, four in 5 %
+  std::uint32_t victim_runs = 1;              ///< that one probe may make (Problem::most_victim_runs)
+  double decided_by_process = 0;  ///< share of cases in which the first run of a process decides for all
+  std::uint32_t set_size = 0;     ///< of a polluter set; 0: two in 80 % of cases, three in 15 %, four in 5 %
 };
 
 /// Throws std::invalid_argument where a range is empty or out of its domain.

@@ -51,6 +51,7 @@ class Ours final : public Policy {
     seen.purpose = probe.purpose;
     seen.seconds = run.seconds;
     seen.process = run.process;
+    seen.victim_runs = run.victim_runs;
     seen.probe_id = probe.id;
     return seen;
   }
@@ -96,7 +97,7 @@ class Ours final : public Policy {
         if (!probe) {
           break;
         }
-        const WorldRun run = world.run(probe->subset, probe->fresh_process);
+        const WorldRun run = world.run(probe->subset, probe->fresh_process, probe->victim_runs);
         answer.search_probes += probe->purpose == Purpose::search ? 1U : 0U;
         if (!in_flight.empty()) {
           had_company.insert(in_flight.begin(), in_flight.end());

@@ -43,7 +43,9 @@ struct Truth {
   double dose_power = 1;  ///< cumulative: rate = q · max(0, (x − threshold) / (1 − threshold))^power, x the
   double dose_threshold = 0;  ///< share of the full list's leak that ran
   double correlation = 0;  ///< of outcomes in one server process: the rate is Beta-distributed between them
-  double drift = 0;        ///< amplitude, in log-odds, of a slow wave of the rate over the search
+  /// Where the victim runs several times in one process: whether the first run decides for all.
+  bool decided_by_process = false;
+  double drift = 0;           ///< amplitude, in log-odds, of a slow wave of the rate over the search
   double drift_period = 100;  ///< of that wave, in probes
   double void_rate = 0;       ///< a probe gives nothing usable
   double other_rate = 0;      ///< the victim fails with another signature, whatever ran before

@@ -76,9 +76,9 @@ std::string trace_case(const Batch& batch, std::uint64_t seed, std::uint64_t num
       culprits +=
           std::binary_search(sim_case.truth.culprits.begin(), sim_case.truth.culprits.end(), test) ? 1U : 0U;
     }
-    text += fmt::format("{:>5} {:<9} {:>5} tests {} culprits {:>7.2f} s process {} {:<5}", probe.id,
-                        purpose_name(probe.purpose), probe.subset.size(), culprits, run.seconds, run.process,
-                        outcome_name(run.outcome));
+    text += fmt::format("{:>5} {:<9} {:>5} tests {} culprits {:>7.2f} s process {} runs {}/{} {:<5}",
+                        probe.id, purpose_name(probe.purpose), probe.subset.size(), culprits, run.seconds,
+                        run.process, run.victim_runs, probe.victim_runs, outcome_name(run.outcome));
     for (const Explanation& explanation : engine.leading(3)) {
       text += fmt::format("  {}[{}] {:.3f}", kind_name(explanation.kind), test_list(explanation.tests),
                           explanation.probability);

@@ -92,7 +92,7 @@ double World::rate_now(std::span<const TestIndex> subset, std::uint64_t process)
   return Random(mix(mix(case_.seed, "process"), process)).beta_around(rate, truth.correlation);
 }
 
-WorldRun World::run(std::span<const TestIndex> subset, bool fresh) {
+WorldRun World::run(std::span<const TestIndex> subset, bool fresh, std::uint32_t victim_runs) {
   std::uint64_t hash = mix(case_.seed, "runs");
   for (const TestIndex test : subset) {
     hash = mix(hash, test);
@@ -124,7 +124,13 @@ WorldRun World::run(std::span<const TestIndex> subset, bool fresh) {
   } else if (unit_interval(mix(hash, "other")) < truth.other_rate) {
     run.outcome = Outcome::other_failure;
   } else {
-    const bool failed = unit_interval(mix(hash, "failure")) < rate_now(subset, process);
+    const double rate = rate_now(subset, process);
+    bool failed = unit_interval(mix(hash, "failure")) < rate;
+    while (!failed && run.victim_runs < victim_runs) {
+      ++run.victim_runs;
+      run.seconds += case_.problem.victim_seconds;
+      failed = !truth.decided_by_process && unit_interval(mix(mix(hash, "repeat"), run.victim_runs)) < rate;
+    }
     run.outcome = failed ? Outcome::fail : Outcome::pass;
   }
   ++probes_;

@@ -17,7 +17,8 @@ double failure_rate(const SimCase& sim_case, std::span<const TestIndex> subset);
 struct WorldRun {
   Outcome outcome = Outcome::void_probe;
   double seconds = 0;
-  std::uint64_t process = 0;  ///< as Observation::process
+  std::uint64_t process = 0;      ///< as Observation::process
+  std::uint32_t victim_runs = 1;  ///< likewise
 };
 
 /// One policy's use of the machine for one case. Random numbers are common to all policies: the i-th run of
@@ -26,8 +27,9 @@ struct WorldRun {
 class World {
  public:
   explicit World(const SimCase& sim_case);
-  /// `fresh`: in a new process, even where a server is warm.
-  WorldRun run(std::span<const TestIndex> subset, bool fresh = false);
+  /// `fresh`: in a new process, even where a server is warm. The victim runs `victim_runs` times, or until it
+  /// first fails.
+  WorldRun run(std::span<const TestIndex> subset, bool fresh = false, std::uint32_t victim_runs = 1);
   /// Seconds that a probe of `subset` takes when nothing goes wrong.
   double cost(std::span<const TestIndex> subset) const;
 

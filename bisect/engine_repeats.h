@@ -1,0 +1,86 @@
+#pragma once
+
+/// Several runs of the victim in one probe: the tests before it once, then the victim until it first fails,
+/// at most so many times. Where a process costs seconds and the victim a tenth of one, that buys runs for
+/// almost nothing, if they are worth as much as runs in processes of their own. Whether they are is learned
+/// from which run it was that failed.
+
+#include <Eigen/Core>
+#include <array>
+#include <cstdint>
+#include <map>
+#include <vector>
+
+#include "bisect/engine.h"
+#include "bisect/engine_weights.h"
+
+namespace flakebisect::bisect {
+
+/// What runs of the victim in one process have to do with each other.
+enum class RepeatForm : std::uint8_t {
+  /// Hardly anything: each can fail. The rate of a process is Beta-distributed, correlation
+  /// assumed_repeat_correlation.
+  by_run,
+  /// More: correlation strong_repeat_correlation.
+  alike,
+  /// Everything: what was decided before the first one holds for all of them. One that passes is followed by
+  /// none that fails, so there is nothing to be had from more than one.
+  by_process,
+  /// The runs before it make it fail (a victim that pollutes itself, or leaks): at about the same run each
+  /// time. That is another failure than the recorded one, in which it ran once.
+  by_repeating,
+};
+inline constexpr std::size_t repeat_forms = 4;
+inline constexpr double assumed_repeat_correlation = 0.02;
+inline constexpr double strong_repeat_correlation = 0.25;
+
+/// No more runs of the victim in one probe than this, whatever the runner could do.
+inline constexpr std::uint32_t most_runs_of_a_probe = 64;
+
+class Repeats {
+ public:
+  Repeats();
+  /// A probe in which the victim was to run `asked` times at most: it failed at its `runs`-th run, or passed
+  /// in all `runs`. `whole_list`: behind the list after which it is known to fail; of other lists only which
+  /// run it was that failed says something, given that one did.
+  void add(bool failed, std::uint32_t runs, std::uint32_t asked, bool whole_list);
+
+  /// Posterior probability of a form.
+  double probability(RepeatForm form) const;
+  /// What `runs` runs of one process that all passed count for, in runs of processes of their own; of the
+  /// first run alone, where it is open whether the others count at all.
+  double passes(std::uint32_t runs) const;
+  /// Whether a failure at a later run than the first is taken for one of the recorded kind.
+  bool later_failures_count() const;
+  /// Whether what later runs showed may carry a verdict: that the victim makes itself fail is excluded, or
+  /// it never failed but at its first run, or only first runs count.
+  bool trusted() const;
+  /// The runs that count, as passes() has it; changes where what was counted before must be counted anew.
+  RepeatForm counted_as() const { return counted_as_; }
+
+  /// The chance that one of `runs` runs in one process fails, at a rate of `rate` for one.
+  double fails_within(double rate, std::uint32_t runs) const;
+  /// Expected number of runs until the first failure, `runs` at most.
+  double expected_runs(double rate, std::uint32_t runs) const;
+
+ private:
+  void learn();
+  std::array<double, repeat_forms> probability_{};
+  RepeatForm counted_as_ = RepeatForm::by_process;
+  Eigen::ArrayXXd log_likelihood_;  ///< of by_run, alike and by_process: rate by form
+  /// Of by_run: of which runs failed alone, given that one did.
+  Eigen::ArrayXd log_which_run_;
+  std::map<std::uint32_t, std::uint32_t> failed_at_;  ///< how often each run was the one that failed
+  std::uint64_t later_failures_ = 0;
+  /// What so many passing runs of one process are worth, by_run and alike.
+  std::array<std::array<double, most_runs_of_a_probe + 1>, 2> worth_{};
+  double worth(RepeatForm form, std::uint32_t runs) const {
+    return worth_[static_cast<std::size_t>(form)][runs < most_runs_of_a_probe ? runs : most_runs_of_a_probe];
+  }
+};
+
+/// The weights with the rates of probes in which the victim runs up to `runs` times, for choosing such a
+/// probe.
+Weights lifted(Weights weights, std::uint32_t runs, const Repeats& repeats);
+
+}  // namespace flakebisect::bisect
