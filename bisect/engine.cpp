@@ -315,7 +315,7 @@ void Engine::State::observe(const Observation& observation) {
     seen.push_back(one);
     const RepeatForm before = repeats.counted_as();
     if (observation.source == Source::probe)
-      repeats.add(failed, victim_runs, asked_runs, most_of_list(observation.ran));
+      repeats.add(one.list, failed, victim_runs, asked_runs, most_of_list(observation.ran));
     if (repeats.counted_as() != before) {
       evidence.clear();
       posterior = Posterior(problem);

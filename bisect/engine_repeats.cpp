@@ -45,19 +45,28 @@ constexpr double doubt = 0.05;
 // And a verdict rests on them only where it is excluded that the victim makes itself fail.
 constexpr double doubt_of_a_verdict = 0.02;
 
+/// log of the mean over rates that are all alike beforehand.
+template <class Logs>
+double log_mean(const Logs& logs) {
+  const double high = logs.maxCoeff();
+  return high > stats::minus_infinity ? high + std::log((logs - high).exp().mean()) : high;
+}
+
 }  // namespace
 
-Repeats::Repeats()
-    : log_likelihood_(Eigen::ArrayXXd::Zero(rates, 3)), log_which_run_(Eigen::ArrayXd::Zero(rates)) {
+Repeats::Repeats() : log_which_run_(Eigen::ArrayXd::Zero(rates)) {
   for (std::size_t form = 0; form < 2; ++form)
     for (std::uint32_t k = 0; k < most_runs_of_a_probe; ++k)
       worth_[form][k + 1] = worth_[form][k] + hazard(1, k, correlation_of(static_cast<Eigen::Index>(form)));
   learn();
 }
 
-void Repeats::add(bool failed, std::uint32_t runs, std::uint32_t asked, bool whole_list) {
+void Repeats::add(const SubsetBits& list, bool failed, std::uint32_t runs, std::uint32_t asked, bool whole) {
   asked = std::max(asked, runs);
-  if (!whole_list && (!failed || asked < 2)) return;
+  const auto [found, is_new] = behind_.try_emplace(list);
+  Behind& behind = found->second;
+  if (is_new) behind.log_likelihood = Eigen::ArrayXXd::Zero(rates, 3);
+  const bool first_failure = failed && !whole && !behind.counts;
   for (Eigen::Index form = 0; form < 3; ++form)
     for (Eigen::Index i = 0; i < rates; ++i) {
       const double rate = rate_at(i);
@@ -69,24 +78,28 @@ void Repeats::add(bool failed, std::uint32_t runs, std::uint32_t asked, bool who
         if (!failed && k + 1 == runs) log_here = log_none;
       }
       const double log_failed = std::log(-std::expm1(log_none));
-      log_likelihood_(i, form) += log_here - (whole_list ? 0 : log_failed);
+      behind.log_likelihood(i, form) += log_here - (first_failure ? log_failed : 0);
       if (form == 0 && failed && asked > 1) log_which_run_[i] += log_here - log_failed;
     }
+  behind.counts = behind.counts || failed || whole;
   if (failed && asked > 1) {
     ++failed_at_[runs];
     later_failures_ += runs > 1 ? 1 : 0;
+  }
+  if (!behind.counts) return;
+  for (std::size_t form = 0; form < 3; ++form) {
+    const double now = log_mean(behind.log_likelihood.col(static_cast<Eigen::Index>(form)));
+    // What is impossible once stays so.
+    log_marginal_[form] =
+        now > stats::minus_infinity ? log_marginal_[form] + now - behind.log_marginal[form] : now;
+    behind.log_marginal[form] = now;
   }
   learn();
 }
 
 void Repeats::learn() {
-  const auto log_mean = [](const auto& logs) {
-    const double high = logs.maxCoeff();
-    return high > stats::minus_infinity ? high + std::log((logs - high).exp().mean()) : high;
-  };
   std::array<double, repeat_forms> log_weight{};
-  for (Eigen::Index form = 0; form < 3; ++form)
-    log_weight[static_cast<std::size_t>(form)] = log_mean(log_likelihood_.col(form));
+  for (std::size_t form = 0; form < 3; ++form) log_weight[form] = log_marginal_[form];
   // At run k each time, for each k; a first run that fails is not what repeating does.
   double repeating = stats::minus_infinity;
   for (std::uint32_t k = 2; k <= latest; ++k) {

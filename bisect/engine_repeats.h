@@ -9,9 +9,11 @@
 #include <array>
 #include <cstdint>
 #include <map>
+#include <unordered_map>
 #include <vector>
 
 #include "bisect/engine.h"
+#include "bisect/engine_evidence.h"
 #include "bisect/engine_weights.h"
 
 namespace flakebisect::bisect {
@@ -40,10 +42,10 @@ inline constexpr std::uint32_t most_runs_of_a_probe = 64;
 class Repeats {
  public:
   Repeats();
-  /// A probe in which the victim was to run `asked` times at most: it failed at its `runs`-th run, or passed
-  /// in all `runs`. `whole_list`: behind the list after which it is known to fail; of other lists only which
-  /// run it was that failed says something, given that one did.
-  void add(bool failed, std::uint32_t runs, std::uint32_t asked, bool whole_list);
+  /// A probe in which the victim was to run `asked` times at most behind `list`: it failed at its `runs`-th
+  /// run, or passed in all `runs`. `whole`: it is the list behind which it is known to fail. Of any other the
+  /// first failure says only which run it was, given that one failed, and before it nothing is said.
+  void add(const SubsetBits& list, bool failed, std::uint32_t runs, std::uint32_t asked, bool whole);
 
   /// Posterior probability of a form.
   double probability(RepeatForm form) const;
@@ -67,7 +69,14 @@ class Repeats {
   void learn();
   std::array<double, repeat_forms> probability_{};
   RepeatForm counted_as_ = RepeatForm::by_process;
-  Eigen::ArrayXXd log_likelihood_;  ///< of by_run, alike and by_process: rate by form
+  /// What was seen behind one list.
+  struct Behind {
+    Eigen::ArrayXXd log_likelihood;        ///< of by_run, alike and by_process: rate by form
+    bool counts = false;                   ///< it is the whole list, or the victim has failed behind it
+    std::array<double, 3> log_marginal{};  ///< by form, each rate alike; 0 while it does not count
+  };
+  std::unordered_map<SubsetBits, Behind, SubsetHash> behind_;
+  std::array<double, 3> log_marginal_{};  ///< sums over the lists
   /// Of by_run: of which runs failed alone, given that one did.
   Eigen::ArrayXd log_which_run_;
   std::map<std::uint32_t, std::uint32_t> failed_at_;  ///< how often each run was the one that failed
