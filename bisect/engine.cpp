@@ -303,12 +303,7 @@ void Engine::State::observe(const Observation& observation) {
       for (std::uint32_t run = 1; run <= victim_runs; ++run)
         fails_alone.observe(failed && run == victim_runs);
   }
-  double weight = std::min(observation.weight, 1.0);
-  if (observation.source == Source::probe && observation.process != 0) {
-    stats::ProcessRuns& process = runs_in_process[observation.process];
-    weight *= weight_in_process(process.runs++, process.failures, failed);
-    process.failures += failed ? 1 : 0;
-  }
+  const double weight = std::min(observation.weight, 1.0);
   Seen one{{}, failed, observation.source, weight, observation.process, victim_runs};
   if (problem.most_victim_runs > 1 || victim_runs > 1) {
     one.list = to_bits(observation.ran, problem.candidates.size());
@@ -318,6 +313,7 @@ void Engine::State::observe(const Observation& observation) {
       repeats.add(one.list, failed, victim_runs, asked_runs, most_of_list(observation.ran));
     if (repeats.counted_as() != before) {
       evidence.clear();
+      runs_in_process.clear();
       posterior = Posterior(problem);
       for (const Seen& past : seen) count(to_tests(past.list), past);
     } else {
@@ -335,13 +331,23 @@ void Engine::State::observe(const Observation& observation) {
 void Engine::State::count(const std::vector<TestIndex>& ran, const Seen& one) {
   const bool failed = one.failed && (one.victim_runs == 1 || repeats.later_failures_count());
   const bool all_count = one.victim_runs == 1 || repeats.passes(one.victim_runs) > 1;
-  const double passes = !failed     ? repeats.passes(one.victim_runs)
-                        : all_count ? repeats.passes(one.victim_runs - 1)
-                                    : 0;
-  evidence.add(ran, failed, one.source, one.weight, one.process, all_count ? one.victim_runs : 1, passes);
+  const std::uint32_t runs = all_count ? one.victim_runs : 1, passing = failed ? runs - 1 : runs;
+  double failure = failed ? one.weight : 0, passes = repeats.passes(passing);
+  const double worth = passes + (failed ? 1 : 0);
+  // Of a server that has served others before, each run counts for less than the one before it.
+  if (one.source == Source::probe && one.process != 0 && !final_verdict) {
+    stats::ProcessRuns& process = runs_in_process[one.process];
+    passes = 0;
+    for (std::uint32_t run = 0; run < passing; ++run)
+      passes += std::min(repeats.passes(run + 1) - repeats.passes(run),
+                         weight_in_process(process.runs++, process.failures, false));
+    if (failed) failure *= weight_in_process(process.runs++, process.failures++, true);
+  }
+  passes *= one.weight;
+  evidence.add(ran, one.source, failure, passes, one.process, runs, worth);
   if (final_verdict) return;
-  if (passes > 0) posterior.add(ran, false, one.weight * passes, evidence);
-  if (failed) posterior.add(ran, true, one.weight, evidence);
+  if (passes > 0) posterior.add(ran, false, passes, evidence);
+  if (failure > 0) posterior.add(ran, true, failure, evidence);
 }
 
 Engine::Engine(Problem problem, EngineOptions options) {

@@ -78,23 +78,24 @@ bool failure_possible(const SubsetBits& list, Kind kind, const std::vector<TestI
   return std::all_of(tests.begin(), tests.end(), ran);
 }
 
-void Evidence::add(const std::vector<TestIndex>& ran, bool failed, Source source, double weight,
-                   std::uint64_t process, std::uint32_t victim_runs, double passes) {
+void Evidence::add(const std::vector<TestIndex>& ran, Source source, double failure, double passes,
+                   std::uint64_t process, std::uint32_t victim_runs, double runs_worth) {
+  const bool failed = failure > 0;
   const SubsetBits bits = to_bits(ran, candidates_);
   std::vector<TestIndex> once = ran;
   std::sort(once.begin(), once.end());
   once.erase(std::unique(once.begin(), once.end()), once.end());
-  if (failed) add_to(counts_, once, true, weight);
-  if (passes > 0) add_to(counts_, once, false, weight * passes);
+  if (failed) add_to(counts_, once, true, failure);
+  if (passes > 0) add_to(counts_, once, false, passes);
   const auto place = arms_.try_emplace(bits).first;
   ArmCounts& arm = place->second;
-  arm.failures += failed ? weight : 0;
-  arm.passes += weight * passes;
+  arm.failures += failure;
+  arm.passes += passes;
   if (source == Source::probe) {
     ++arm.probe_runs;
     ++probe_runs_;
     arm.victim_runs += victim_runs;
-    arm.runs_worth += passes + (failed ? 1 : 0);
+    arm.runs_worth += runs_worth;
     runs_.push_back({&place->first, process, failed, victim_runs});
     if (process != 0 && !processes_.insert(process).second) processes_shared_ = true;
     if (failed) {
@@ -103,8 +104,8 @@ void Evidence::add(const std::vector<TestIndex>& ran, bool failed, Source source
       for (std::size_t word = 0; word < bits.size(); ++word) common_[word] &= bits[word];
     }
   } else {
-    history_failures_ += failed ? weight : 0;
-    history_passes_ += weight * passes;
+    history_failures_ += failure;
+    history_passes_ += passes;
   }
   ++version_;
 }

@@ -67,16 +67,15 @@ class Evidence {
 
   /// Counts one pass or failure of the victim with `weight` above 0; other outcomes carry no information
   /// about the failure to explain and must not come here. Duplicates in `ran` count once. Throws
-  /// std::invalid_argument where an index is out of range. `process` as in Observation. Where the victim ran
-  /// `victim_runs` times, the passes among them are worth `passes` of processes of their own, before
-  /// `weight`; a failure is the last of them.
-  void add(const std::vector<TestIndex>& ran, bool failed, Source source, double weight,
-           std::uint64_t process, std::uint32_t victim_runs, double passes);
-  /// The same of one run.
+  /// std::invalid_argument where an index is out of range. `process` as in Observation.
   void add(const std::vector<TestIndex>& ran, bool failed, Source source, double weight,
            std::uint64_t process = 0) {
-    add(ran, failed, source, weight, process, 1, failed ? 0 : 1);
+    add(ran, source, failed ? weight : 0, failed ? 0 : weight, process, 1, 1);
   }
+  /// The same of a probe that ran the victim `victim_runs` times. `failure`: weight of the last one, 0 where
+  /// it passed; `passes`: of those that passed; `runs_worth` as in ArmCounts.
+  void add(const std::vector<TestIndex>& ran, Source source, double failure, double passes,
+           std::uint64_t process, std::uint32_t victim_runs, double runs_worth);
   /// As before the first add(), but for the version.
   void clear();
 
