@@ -333,7 +333,6 @@ void Engine::State::count(const std::vector<TestIndex>& ran, const Seen& one) {
   const bool all_count = one.victim_runs == 1 || repeats.passes(one.victim_runs) > 1;
   const std::uint32_t runs = all_count ? one.victim_runs : 1, passing = failed ? runs - 1 : runs;
   double failure = failed ? one.weight : 0, passes = repeats.passes(passing);
-  const double worth = passes + (failed ? 1 : 0);
   // Of a server that has served others before, each run counts for less than the one before it.
   if (one.source == Source::probe && one.process != 0 && !final_verdict) {
     stats::ProcessRuns& process = runs_in_process[one.process];
@@ -344,6 +343,7 @@ void Engine::State::count(const std::vector<TestIndex>& ran, const Seen& one) {
     if (failed) failure *= weight_in_process(process.runs++, process.failures++, true);
   }
   passes *= one.weight;
+  const double worth = problem.most_victim_runs > 1 ? failure + passes : 1;
   evidence.add(ran, one.source, failure, passes, one.process, runs, worth);
   if (final_verdict) return;
   if (passes > 0) posterior.add(ran, false, passes, evidence);

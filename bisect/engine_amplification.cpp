@@ -40,7 +40,6 @@ ComparedArms compared_arms(const Evidence& evidence, const SubsetBits& full) {
     arm.probe_failures += counts.probe_failures;
     arm.probe_runs += counts.probe_runs;
     arm.victim_runs += counts.victim_runs;
-    arm.runs_worth += counts.runs_worth;
   }
   return compared;
 }

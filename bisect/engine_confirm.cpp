@@ -143,8 +143,11 @@ bool Engine::State::alone_contradicts_self(const Answer& answer) {
   if (answer.kind != Kind::self || answer.probability < settle_from) return false;
   const double predicted = weights().self_rate_alone();
   const ArmCounts alone = compared_arms(evidence, to_bits(full_list(), problem.candidates.size())).alone;
-  return stats::probability_above(static_cast<double>(alone.probe_failures), alone.runs_worth, predicted) <
-         contradicted_by_alone;
+  // Where runs share a process, so do what is seen and what is predicted.
+  const bool repeated = problem.most_victim_runs > 1;
+  const double failures = repeated ? alone.failures : static_cast<double>(alone.probe_failures);
+  const double runs = repeated ? alone.failures + alone.passes : static_cast<double>(alone.probe_runs);
+  return stats::probability_above(failures, runs, predicted) < contradicted_by_alone;
 }
 
 std::vector<TestIndex> Engine::State::shortest_failing_list() const {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cmath>
 #include <numeric>
 #include <stdexcept>
 
@@ -79,7 +80,7 @@ bool failure_possible(const SubsetBits& list, Kind kind, const std::vector<TestI
 }
 
 void Evidence::add(const std::vector<TestIndex>& ran, Source source, double failure, double passes,
-                   std::uint64_t process, std::uint32_t victim_runs, double runs_worth) {
+                   std::uint64_t process, std::uint32_t victim_runs, double worth) {
   const bool failed = failure > 0;
   const SubsetBits bits = to_bits(ran, candidates_);
   std::vector<TestIndex> once = ran;
@@ -95,8 +96,8 @@ void Evidence::add(const std::vector<TestIndex>& ran, Source source, double fail
     ++arm.probe_runs;
     ++probe_runs_;
     arm.victim_runs += victim_runs;
-    arm.runs_worth += runs_worth;
-    runs_.push_back({&place->first, process, failed, victim_runs});
+    runs_.push_back({&place->first, process, failed, victim_runs,
+                     static_cast<std::uint32_t>(std::max(1.0, std::round(worth)))});
     if (process != 0 && !processes_.insert(process).second) processes_shared_ = true;
     if (failed) {
       ++arm.probe_failures;

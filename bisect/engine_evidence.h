@@ -38,7 +38,6 @@ struct ArmCounts {
   std::uint64_t probe_failures = 0,
                 probe_runs = 0;   ///< of probes alone, however often the victim ran in each
   std::uint64_t victim_runs = 0;  ///< of probes alone: runs of the victim that count, each for itself
-  double runs_worth = 0;          ///< the same in runs of processes of their own
 };
 
 /// One usable probe.
@@ -47,6 +46,7 @@ struct ProbeRun {
   std::uint64_t process = 0;         ///< as in Observation
   bool failed = false;
   std::uint32_t victim_runs = 1;  ///< that count; the last one failed, or none
+  std::uint32_t worth = 1;        ///< in runs of processes of their own, rounded; at least 1
 };
 
 /// Whether an answer says that the victim can fail after this list: its culprits ran (brittle: no
@@ -73,9 +73,10 @@ class Evidence {
     add(ran, source, failed ? weight : 0, failed ? 0 : weight, process, 1, 1);
   }
   /// The same of a probe that ran the victim `victim_runs` times. `failure`: weight of the last one, 0 where
-  /// it passed; `passes`: of those that passed; `runs_worth` as in ArmCounts.
+  /// it passed; `passes`: of those that passed; `worth`: of all of them, in runs of processes
+  /// of their own.
   void add(const std::vector<TestIndex>& ran, Source source, double failure, double passes,
-           std::uint64_t process, std::uint32_t victim_runs, double runs_worth);
+           std::uint64_t process, std::uint32_t victim_runs, double worth);
   /// As before the first add(), but for the version.
   void clear();
 

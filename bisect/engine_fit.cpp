@@ -55,10 +55,10 @@ Fit fit_of(const Evidence& evidence, std::size_t listed, Kind kind, const std::v
   const std::size_t own = kind == Kind::brittle ? 0 : tests.size();
   for (const ProbeRun& run : evidence.runs()) {
     if (!failure_possible(*run.list, kind, tests)) continue;
-    in_order.resize(in_order.size() + run.victim_runs - 1, 0);
+    in_order.resize(in_order.size() + run.worth - 1, 0);
     in_order.push_back(run.failed ? 1 : 0);
     Fit::Group& group = fit.groups[group_of(size_of(*run.list) - own, listed)];
-    group.runs += run.victim_runs;
+    group.runs += run.worth;
     if (run.failed) ++group.failures;
   }
   fit.runs = in_order.size();

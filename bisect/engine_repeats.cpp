@@ -45,6 +45,8 @@ constexpr double doubt = 0.05;
 // And a verdict rests on them only where it is excluded that the victim makes itself fail.
 constexpr double doubt_of_a_verdict = 0.02;
 
+constexpr double clearly = 2;
+
 /// log of the mean over rates that are all alike beforehand.
 template <class Logs>
 double log_mean(const Logs& logs) {
@@ -126,7 +128,10 @@ void Repeats::learn() {
   else if (by_run + alike < 1 - doubt)
     counted_as_ = RepeatForm::by_process;
   else
-    counted_as_ = by_run >= alike ? RepeatForm::by_run : RepeatForm::alike;
+    // All evidence is counted anew where this changes: not for a trifle.
+    counted_as_ = by_run >= (counted_as_ == RepeatForm::alike ? clearly * alike : alike / clearly)
+                      ? RepeatForm::by_run
+                      : RepeatForm::alike;
 }
 
 double Repeats::probability(RepeatForm form) const {

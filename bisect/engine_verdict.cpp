@@ -90,9 +90,11 @@ std::optional<std::string> amplification_remark(const ComparedArms& arms) {
     return "it was not run behind the whole list here, so other tests may make it fail more often than it "
            "does "
            "alone";
-  const double rate = (static_cast<double>(alone.probe_failures) + 0.5) / (alone.runs_worth + 1);
-  const double high =
-      stats::jeffreys_interval(static_cast<double>(most.probe_failures), most.runs_worth).high;
+  const double rate =
+      (static_cast<double>(alone.probe_failures) + 0.5) / (static_cast<double>(alone.victim_runs) + 1);
+  const double high = stats::jeffreys_interval(static_cast<double>(most.probe_failures),
+                                               static_cast<double>(most.victim_runs))
+                          .high;
   if (high < 2 * rate) return std::nullopt;
   return fmt::format(
       "behind the whole list, or nearly all of it, {} of {} runs failed: that other tests make it fail "

@@ -49,6 +49,10 @@ Bar honest_confidence(const BarsData& data) {
   for (const OftenSlice& slice : often_slices)
     bar.rows.push_back(
         wrong_row(data, std::string(slice.label), 0.05, {"told-q", "by-hand", "change-point"}));
+  for (const CaseKind kind : all_case_kinds)
+    if (kind != CaseKind::not_reproduced) bar.rows.push_back(wrong_row(data, repeated_label(kind), 0.05, {}));
+  for (const CaseKind kind : by_process_kinds)
+    bar.rows.push_back(wrong_row(data, by_process_label(kind), 0.05, {}));
   const auto accused_share = [&](const std::string& policy) {
     const Tally t = tally(data.of(field_label(CaseKind::self), policy));
     return static_cast<double>(t.accused) / static_cast<double>(std::max<std::uint64_t>(1, t.cases));
@@ -97,14 +101,23 @@ Bar abstention(const BarsData& data) {
     }
     bar.rows.push_back(std::move(row));
   }
+  const auto ours_alone = [&](const std::string& label) {
+    const double share = unanswered_within(data.of(label, "ours"), 3);
+    bar.rows.push_back({label, percent(share), "at most 10 %", share <= 0.1, {}});
+  };
+  for (const CaseKind kind : all_case_kinds)
+    if (kind != CaseKind::not_reproduced) ours_alone(repeated_label(kind));
+  for (const CaseKind kind : by_process_kinds) ours_alone(by_process_label(kind));
   return bar;
 }
 
 Bar cost(const BarsData& data) {
   Bar bar{3, "machine seconds, ours divided by theirs (means over paired cases)", {"ours s", "theirs s"}, {}};
-  const auto add = [&](const std::string& label, const std::string& peer, double limit) {
+  // The peers run the victim once in each run, as their descriptions do, on the same cases.
+  const auto add_paired = [&](const std::string& label, const std::string& peers_label,
+                              const std::string& peer, double limit) {
     const auto& ours = data.of(label, "ours");
-    const auto& theirs = data.of(label, peer);
+    const auto& theirs = data.of(peers_label, peer);
     const Ratio ratio = cost_ratio(ours, theirs);
     bar.rows.push_back({label + " against " + peer,
                         fmt::format("{} ({} to {})", ratio_text(ratio.value), ratio_text(ratio.interval.low),
@@ -113,12 +126,23 @@ Bar cost(const BarsData& data) {
                         limit <= 0 || ratio.value <= 1 / limit,
                         {seconds_text(tally(ours).mean_seconds), seconds_text(tally(theirs).mean_seconds)}});
   };
-  add(field_label(CaseKind::polluter), "told-q", 3);
-  add(field_label(CaseKind::self), "told-q", 12);
-  add(field_label(CaseKind::polluter), "by-hand", 5);
-  add(field_label(CaseKind::self), "by-hand", 20);
-  add(field_label(CaseKind::polluter), "change-point", 10);
-  add(field_label(CaseKind::self), "change-point", 0);
+  const auto add = [&](const std::string& label, const std::string& peer, double limit) {
+    add_paired(label, label, peer, limit);
+  };
+  const auto add_all = [&](auto label_of) {
+    const auto judged = [&](CaseKind kind, const char* peer, double limit) {
+      add_paired(label_of(kind), field_label(kind), peer, limit);
+    };
+    judged(CaseKind::polluter, "told-q", 3);
+    judged(CaseKind::self, "told-q", 12);
+    judged(CaseKind::polluter, "by-hand", 5);
+    judged(CaseKind::self, "by-hand", 20);
+    judged(CaseKind::polluter, "change-point", 10);
+    judged(CaseKind::self, "change-point", 0);
+  };
+  add_all(field_label);
+  add_all(repeated_label);
+  add_all(by_process_label);
   for (const CaseKind kind : {CaseKind::polluter, CaseKind::self})
     for (const char* peer : {"told-q", "by-hand", "change-point"}) add(prototype_label(kind), peer, 0);
   return bar;
@@ -204,12 +228,15 @@ BarsResult run_bars(const BarsOptions& options, nlohmann::json* details) {
                          "background: wrong at q = 0.3, r = 0.1, n = 100",
                          field_peers,
                          {wrong_row(data, background, 0.05, field_peers),
+                          wrong_row(data, std::string(repeated_background_label), 0.05, {}),
                           wrong_row(data, std::string(counted_background_label), 0.05, field_peers)}});
   result.bars.push_back({6,
                          "correlated reruns (0.2 within a server process): wrong",
                          field_peers,
                          {wrong_row(data, correlated_label(CaseKind::self), 0.1, field_peers),
-                          wrong_row(data, correlated_label(CaseKind::polluter), 0.1, field_peers)}});
+                          wrong_row(data, correlated_label(CaseKind::polluter), 0.1, field_peers),
+                          wrong_row(data, repeated_correlated_label(CaseKind::self), 0.1, {}),
+                          wrong_row(data, repeated_correlated_label(CaseKind::polluter), 0.1, {})}});
   result.bars.push_back(choice_time(data));
   if (details != nullptr) {
     *details = simulation_json(data.batches, data.results);

@@ -58,6 +58,16 @@ std::string correlated_label(CaseKind kind) {
   return case_kind_name(kind) + ", correlated";
 }
 
+std::string repeated_label(CaseKind kind) {
+  return case_kind_name(kind) + ", victim repeated";
+}
+std::string by_process_label(CaseKind kind) {
+  return case_kind_name(kind) + ", repeated in vain";
+}
+std::string repeated_correlated_label(CaseKind kind) {
+  return correlated_label(kind) + ", victim repeated";
+}
+
 std::string prototype_label(CaseKind kind) {
   return case_kind_name(kind) + ", 300 tests, start-up 2 s";
 }
@@ -152,6 +162,36 @@ std::vector<Batch> bars_plan(std::uint64_t cases, bool smoke) {
   }
 
   batch.policies = policies({"ours"});
+  batch.cases.victim_runs = repeated_runs;
+  for (const CaseKind kind : {CaseKind::self, CaseKind::polluter}) {
+    batch.kind = kind;
+    batch.label = repeated_correlated_label(kind);
+    batches.push_back(batch);
+  }
+  batch.label = repeated_background_label;
+  batch.cases = plain(smoke ? 20 : 100, 0.3, 0.1);
+  batch.cases.victim_runs = repeated_runs;
+  batches.push_back(batch);
+
+  batch.cases = field;
+  batch.cases.victim_runs = repeated_runs;
+  batch.options.max_probes = smoke ? 100 : 100000;
+  batch.options.max_seconds = 5e5;
+  for (const CaseKind kind : all_case_kinds) {
+    if (kind == CaseKind::not_reproduced) continue;
+    batch.kind = kind;
+    batch.label = repeated_label(kind);
+    batches.push_back(batch);
+  }
+  batch.cases.decided_by_process = 1;
+  for (const CaseKind kind : by_process_kinds) {
+    batch.kind = kind;
+    batch.label = by_process_label(kind);
+    batches.push_back(batch);
+  }
+  batch.options.max_probes = smoke ? 100 : 2000;
+  batch.options.max_seconds = std::numeric_limits<double>::infinity();
+
   batch.count = smoke ? 1 : 10;
   batch.cases = field;
   batch.kind = CaseKind::polluter;

@@ -45,6 +45,16 @@ inline constexpr OftenSlice often_slices[] = {
     {"polluters, 60 tests, q = 0.5, 60 stored runs", 60, 0.5, 60},
     {"polluters, 300 tests, q = 0.3", 300, 0.3, 0},
 };
+/// The same cases as in field_label() on a machine that can run the victim so many times in one probe, where
+/// each of these runs fails on its own.
+std::string repeated_label(CaseKind kind);
+inline constexpr std::uint32_t repeated_runs = 32;
+/// The same, but all runs of a process end like its first.
+std::string by_process_label(CaseKind kind);
+inline constexpr CaseKind by_process_kinds[] = {CaseKind::self, CaseKind::polluter};
+/// correlated_label()'s cases there.
+std::string repeated_correlated_label(CaseKind kind);
+inline constexpr std::string_view repeated_background_label = "background, victim repeated";
 inline constexpr std::string_view background_label = "background";
 inline constexpr std::string_view counted_background_label = "background, probes counted";
 inline constexpr std::string_view long_list_label = "5,000 tests";
