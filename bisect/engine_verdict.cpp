@@ -140,11 +140,12 @@ std::string repeats_remark(const Repeats& repeats, std::uint32_t most) {
                         : "its runs there agree more than those of different processes, and count for less");
     case RepeatForm::by_process:
       if (repeats.probability(RepeatForm::by_process) < 0.5) break;
-      return ran + "there the first run fails or none does, so that only one of each process was counted";
+      return ran +
+             "there the first run fails or none does, as far as was seen, so each process was counted once";
     case RepeatForm::by_repeating:
       return ran + "running it again makes it fail by itself, and such failures were not counted";
   }
-  return ran + "what more than one of them is worth is open, so that only one of each process was counted";
+  return ran + "what more than one of them is worth is open, so each process was counted once";
 }
 
 /// One polluter is named although no other test ran without it: any of them might do the same.
