@@ -148,6 +148,14 @@ std::vector<StoredObservation> shared_observations(const Bisection& bisection) {
   return observations;
 }
 
+/// What further runs of the victim made a probe longer, in probes like it in which the victim runs once.
+/// Their duration is that of its first run.
+double probes_of_repeats(const StoredObservation& stored, double usual_victim_seconds) {
+  const double once = stored.victim_seconds < 0 ? usual_victim_seconds : stored.victim_seconds;
+  const double repeats = once * (stored.observation.victim_runs - 1);
+  return repeats > 0 ? repeats / std::max(once, stored.observation.seconds - repeats) : 0;
+}
+
 void gather(Gathered& gathered, const StoredObservation& stored) {
   const auto& observation = stored.observation;
   if (observation.source != Source::probe) return;
@@ -306,6 +314,7 @@ SearchEnd run_search(Bisection& bisection, const std::optional<Turn>& turn) {
   LoopHooks hooks;
   hooks.classify = classify;
   bool said_by_status = false;
+  double repeats_in_turn = 0;  ///< as probes
   hooks.record = [&](const ProbeFacts& facts_of_probe, const bisect::Observation& observation) {
     const auto& probe = facts_of_probe.probe;
     const auto& result = facts_of_probe.result;
@@ -326,6 +335,7 @@ SearchEnd run_search(Bisection& bisection, const std::optional<Turn>& turn) {
     if (bisection.shared) shared = bisection.shared->add(facts.victim, result, facts_of_probe.beside);
     bisection.store->add(bisection.session, stored, shared);
     gather(gathered, stored);
+    repeats_in_turn += probes_of_repeats(stored, facts.victim_seconds);
     if (classified.by_status_alone && !std::exchange(said_by_status, true)) {
       view.clear();
       warn(
@@ -377,7 +387,8 @@ SearchEnd run_search(Bisection& bisection, const std::optional<Turn>& turn) {
   if (turn) {
     hooks.give_way = [&](const LoopStatus& status) {
       if (gathered.failures != 0) return false;
-      return (turn->probes != 0 && status.probes >= turn->probes) ||
+      const double made = static_cast<double>(status.probes) + repeats_in_turn;
+      return (turn->probes != 0 && made >= static_cast<double>(turn->probes)) ||
              (turn->seconds > 0 && status.elapsed_seconds >= turn->seconds);
     };
   }

@@ -178,7 +178,7 @@ std::vector<std::string> status_block(const StatusFacts& facts, const std::vecto
   for (const auto& explanation : facts.leading) {
     if (lines.size() >= most_bars + above || (lines.size() > above && explanation.probability < 0.005)) break;
     const double share = explanation.probability * static_cast<double>(bar_width);
-    const auto full = static_cast<std::size_t>(share + 0.5);
+    const auto full = static_cast<std::size_t>(std::lround(share));
     std::string bar;
     for (std::size_t i = 0; i < bar_width; ++i)
       bar += i < full ? (unicode ? "█" : "#") : (unicode ? "░" : ".");

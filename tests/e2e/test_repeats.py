@@ -166,14 +166,14 @@ class RepeatsTest(unittest.TestCase):
         self.with_unittest()
         strict = ("--confidence", "0.999999999999")
         self.run_program(*self.words, "--max-probes", "3", *strict, status=(3, 4))
-        kills = 6
+        kills = 4
         for kill in range(kills):
             before = len((self.folder / "journal").read_text())
             process = subprocess.Popen([PROGRAM, "resume", "1", "--session", "s.sqlite", "-q"], cwd=self.folder,
                                        env=environment(), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                                        stderr=subprocess.PIPE, text=True)
             # In the middle of a probe's runs, or between two probes.
-            while len((self.folder / "journal").read_text()) < before + 22 * (1 + 7 * kill) and process.poll() is None:
+            while len((self.folder / "journal").read_text()) < before + 22 * (1 + 4 * kill) and process.poll() is None:
                 time.sleep(0.002)
             ended = process.poll() is not None
             process.kill()
