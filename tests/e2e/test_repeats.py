@@ -129,9 +129,10 @@ class RepeatsTest(unittest.TestCase):
         self.assertRegex(ran.stderr, r"FAILED \(run [0-9]+\), ")
         self.assertRegex(ran.stderr, r"passed \([0-9]+ runs\), ")
         self.assertRegex(ran.stdout, r"probes with [0-9]+ runs of the victim in ")
-        # It takes the dear set-up and one run each time, and fails in one of ten of these.
-        self.assertLess(report["reproduce"]["seconds_per_run"], 3 * SETUP_SECONDS)
-        self.assertTrue(0.04 < report["reproduce"]["rate"] < 0.25, report["reproduce"])
+        # A reproduction takes the dear set-up and one run. Its rate is that of one run, one in ten, and not that of a
+        # process in which it runs until it fails.
+        self.assertGreater(report["reproduce"]["seconds_per_run"], SETUP_SECONDS)
+        self.assertTrue(0.02 < report["reproduce"]["rate"] < 0.5, report["reproduce"])
 
     def test_unittest(self):
         self.with_unittest()
