@@ -61,6 +61,7 @@ std::string case_to_json(const BisectCase& bisect_case) {
       {"victim_seconds", bisect_case.victim_seconds},
       {"victim_longest_seconds", bisect_case.victim_longest_seconds},
       {"startup_seconds", bisect_case.startup_seconds},
+      {"most_victim_runs", bisect_case.most_victim_runs},
       {"victim_status", bisect_case.victim_status},
       {"traceback", bisect_case.traceback},
       {"history_runs", bisect_case.history_runs},
@@ -102,6 +103,7 @@ BisectCase case_from_json(const std::string& text) {
   object.at("history_other_failures").get_to(result.history_other_failures);
   object.at("other_failed").get_to(result.other_failed);
   object.at("warnings").get_to(result.warnings);
+  result.most_victim_runs = object.value("most_victim_runs", std::uint32_t{1});
   result.other_workers = object.value("other_workers", std::uint64_t{0});
   if (const auto side = object.find("side_by_side"); side != object.end() && !side->is_null())
     result.side_by_side = side_by_side_from_json(*side, result);

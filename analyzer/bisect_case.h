@@ -34,6 +34,7 @@ struct BisectCase {
   double victim_seconds = 0;
   double victim_longest_seconds = 0;  ///< over the runs read; for time limits
   double startup_seconds = 0;
+  std::uint32_t most_victim_runs = 1;        ///< as bisect::Problem has it
   std::string victim_status;                 ///< "fail" or "uxsuccess", as stored
   std::string traceback;                     ///< of the failure to explain; empty where none was stored
   std::vector<bisect::Observation> history;  ///< the run to explain (selected) and other runs

@@ -9,6 +9,7 @@
 #include "analyzer/exit_status.h"
 #include "analyzer/pattern.h"
 #include "analyzer/report_formats.h"
+#include "bisect/engine_repeats.h"
 #include "bisect/launcher.h"
 
 namespace flakebisect::analyzer {
@@ -48,7 +49,9 @@ po::options_description bisect_options() {
      "text with $COMMAND in it")
     ("launcher-directory", po::value<std::string>()->value_name("DIR"),
      "the directory there (default: the same path as here)")
-    ("test-timeout", po::value<std::string>()->value_name("TIME"), "for one test (default: from its history)");
+    ("test-timeout", po::value<std::string>()->value_name("TIME"), "for one test (default: from its history)")
+    ("victim-runs", po::value<std::uint64_t>()->value_name("N"),
+     "runs of the victim that one probe may make, where the test server can repeat it; 1: never (default: 32)");
   po::options_description search("How to decide");
   search.add_options()
     ("confidence", po::value<double>()->default_value(0.95, "0.95")->value_name("P"),
@@ -172,6 +175,12 @@ BisectOptions parse_bisect_options(const std::vector<std::string>& args, bool& h
   if (const auto text = optional_value<std::string>(values, "test-timeout")) {
     options.test_timeout_seconds = parse_duration_seconds(*text, "--test-timeout");
   }
+  if (const auto runs = optional_value<std::uint64_t>(values, "victim-runs")) {
+    if (*runs < 1 || *runs > bisect::most_runs_of_a_probe)
+      throw UsageError(
+          fmt::format("--victim-runs takes a number from 1 to {}", bisect::most_runs_of_a_probe));
+    options.victim_runs = static_cast<std::uint32_t>(*runs);
+  }
   options.match = optional_value<std::string>(values, "match");
   if (options.match) check_regex(*options.match, "--match");
   if (values.count("suspect") != 0) options.suspects = values["suspect"].as<std::vector<std::string>>();
@@ -240,6 +249,7 @@ std::string bisect_options_to_json(const BisectOptions& options) {
                  {"launcher", nullable(options.launcher)},
                  {"launcher_directory", nullable(options.launcher_directory)},
                  {"test_timeout_seconds", nullable(options.test_timeout_seconds)},
+                 {"victim_runs", nullable(options.victim_runs)},
                  {"match", nullable(options.match)},
                  {"suspects", options.suspects},
                  {"no_history", options.no_history},
@@ -277,6 +287,7 @@ BisectOptions bisect_options_from_json(const std::string& text) {
   options.launcher = from_nullable<std::string>(object, "launcher");
   options.launcher_directory = from_nullable<std::string>(object, "launcher_directory");
   options.test_timeout_seconds = from_nullable<double>(object, "test_timeout_seconds");
+  options.victim_runs = from_nullable<std::uint32_t>(object, "victim_runs");
   options.match = from_nullable<std::string>(object, "match");
   options.suspects = object.at("suspects").get<std::vector<std::string>>();
   options.no_history = object.at("no_history").get<bool>();

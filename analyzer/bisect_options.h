@@ -33,7 +33,9 @@ struct BisectOptions {
   std::optional<double> budget_seconds;
   std::uint64_t max_probes = 0;  ///< 0: no limit
   std::uint64_t jobs = 1;
-  bool jobs_given = false;              ///< else a launcher with several machines decides
+  bool jobs_given = false;  ///< else a launcher with several machines decides
+  /// Runs of the victim that one probe may make, 1 to most_runs_of_a_probe; nothing: RunnerPlan decides.
+  std::optional<std::uint32_t> victim_runs;
   std::optional<std::string> launcher;  ///< where probes run: see docs/scaling.md
   std::optional<std::string> launcher_directory;
   std::optional<double> test_timeout_seconds;

@@ -128,7 +128,7 @@ class Turns {
   void count_cost(Report& report) const {
     report.cost.wall_seconds = first_cost_.wall_seconds + beside_cost_.wall_seconds;
     if (!beside_) return;
-    report.cost.probes = report.cost.void_probes = 0;
+    report.cost.probes = report.cost.void_probes = report.cost.repeats = 0;
     report.cost.test_seconds = 0;
     for (const auto* search : {&first_, beside_.get()}) {
       for (const auto& stored : search->store->observations(search->session)) {
@@ -137,6 +137,7 @@ class Turns {
         ++report.cost.probes;
         if (stored.observation.outcome == bisect::Outcome::void_probe) ++report.cost.void_probes;
         report.cost.test_seconds += stored.observation.seconds;
+        report.cost.repeats += stored.observation.victim_runs - 1;
       }
     }
   }

@@ -207,6 +207,7 @@ int bisect_victim(BisectOptions asked, const CampaignTurn& turn) {
   bisection.facts = victim ? build_case(*repository, *victim, options, discovered.tests)
                            : case_from_list(list, options, discovered.tests);
   set_startup(bisection.facts, plan, discovered);
+  bisection.facts.most_victim_runs = plan.victim_runs(options);
   if (bisection.facts.victim_status == "uxsuccess") {
     if (plan.command) plan.command->unexpected_success_fails = true;
     if (plan.server) plan.server->unexpected_success_fails = true;
@@ -391,6 +392,7 @@ int resume_session(const Arguments& args, bool compare, bool stdout_taken, const
   const auto family = info->run_id.empty() ? ConfigFamily::testr : open_repository(options.common).family();
   auto plan = plan_runners(options, family, stop);
   const auto discovered = discover(plan, stop, options);
+  if (!plan.server) bisection.facts.most_victim_runs = 1;
   if (bisection.facts.victim_status == "uxsuccess") {
     if (plan.command) plan.command->unexpected_success_fails = true;
     if (plan.server) plan.server->unexpected_success_fails = true;

@@ -103,6 +103,8 @@ int export_session(SessionStore& store, const SessionInfo& info) {
         {{"source", static_cast<int>(observation.source)},
          {"purpose", static_cast<int>(observation.purpose)},
          {"outcome", static_cast<int>(observation.outcome)},
+         {"victim_runs", observation.victim_runs},
+         {"victim_runs_asked", observation.victim_runs_asked},
          {"weight", observation.weight},
          {"asked", stored.asked},
          {"ran", observation.ran},

@@ -27,19 +27,22 @@ void InterferenceGuard::observe(const bisect::Observation& observation, std::uin
   if (observation.source != bisect::Source::probe) return;
   const bool odd =
       observation.outcome == Outcome::other_failure || observation.outcome == Outcome::void_probe;
+  // Probes alone and among others may differ in how often they run the victim: its first runs are compared.
+  const bool first = observation.victim_runs <= 1;
   const bool failed = observation.outcome == Outcome::fail;
   const auto count = [&](Arm& arm) {
     Side& side = beside == 0 ? arm.alone : arm.beside;
     ++side.runs;
-    side.failures += failed ? 1 : 0;
-    side.odd += odd ? 1 : 0;
+    side.failures += failed && first ? 1 : 0;
+    side.later_failures += failed && !first ? 1 : 0;
+    side.odd += odd && first ? 1 : 0;
   };
   // A search of a hundred thousand lists must not fill the memory; what ran once is compared with nothing.
   if (arms_.size() > most_arms)
     std::erase_if(arms_, [](const auto& entry) { return entry.second.runs() < 2; });
   Arm& arm = arms_[observation.ran];
   count(arm);
-  if (arm.alone.runs != 0 && arm.alone.failures == 0)
+  if (arm.alone.runs != 0 && arm.alone.failures + arm.alone.later_failures == 0)
     judge(observation.ran, "failed", arm.alone, arm.beside, &Side::failures);
   if (of_check && check_) {
     count(fresh_);
@@ -71,7 +74,8 @@ std::optional<InterferenceCheck> InterferenceGuard::before(const bisect::Verdict
   if (verdict.kind == Kind::inconclusive) return std::nullopt;
   const auto arm = arms_.find(subset);
   const Side alone = arm == arms_.end() ? Side{} : arm->second.alone;
-  const bool enough = verdict.kind == Kind::not_reproduced ? alone.runs >= passes_alone : alone.failures > 0;
+  const bool failed = alone.failures + alone.later_failures > 0;
+  const bool enough = verdict.kind == Kind::not_reproduced ? alone.runs >= passes_alone : failed;
   if (enough) return std::nullopt;
   return InterferenceCheck{std::move(subset), true};
 }

@@ -1,7 +1,8 @@
 #pragma once
 
 /// Do probes that run at the same time disturb each other (a port, a file, a database that all of them use)?
-/// The same list is run alone and among others, and the two are compared by Fisher's exact test. Pure.
+/// The same list is run alone and among others, and the two are compared by Fisher's exact test; of a victim
+/// that ran several times in one process, the first run. Pure.
 ///
 /// Two occasions:
 /// - Probes among others ended in an odd way (failed with another failure, or gave nothing usable) again and
@@ -43,7 +44,9 @@ class InterferenceGuard {
 
  private:
   struct Side {
+    /// Processes, and how the victim's first run ended there.
     std::uint64_t runs = 0, failures = 0, odd = 0;
+    std::uint64_t later_failures = 0;  ///< at a later run of the same process
   };
   struct Arm {
     Side alone, beside;

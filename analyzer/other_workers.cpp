@@ -169,6 +169,7 @@ std::optional<BisectCase> side_by_side_case(const Repository& repository, const 
   result.longest_seconds.clear();
   result.history.clear();
   result.warnings.clear();
+  result.most_victim_runs = 1;
   auto& side = result.side_by_side.emplace();
   side.first_session = first_session;
   for (std::size_t i = 0; i < first.candidates.size(); ++i) {

@@ -119,6 +119,8 @@ Observation make_observation(const Probe& probe, const ProbeResult& result, cons
     observation.ran.push_back(found->second);
   }
   observation.outcome = outcome;
+  observation.victim_runs = std::max<std::uint32_t>(1, result.victim_runs);
+  observation.victim_runs_asked = probe.victim_runs;
   observation.purpose = probe.purpose;
   observation.seconds = result.wall_seconds;
   observation.process = result.process;
@@ -215,6 +217,7 @@ void Loop::update_status() {
     status.tests = slot.probe->subset.size();
     status.running_seconds = seconds_since(slot.started);
     status.purpose = slot.probe->purpose;
+    status.victim_runs = slot.probe->victim_runs;
   }
 }
 
@@ -223,8 +226,10 @@ void Loop::start(Slot& slot, Probe probe, bool of_check) {
   ProbeRequest request;
   for (const auto index : probe.subset) request.before.push_back(settings_.candidates[index]);
   request.victim = settings_.victim;
-  request.after = settings_.after;
-  request.time_limit_seconds = settings_.limits.probe_seconds;
+  request.victim_runs = probe.victim_runs;
+  // What runs behind a victim that was repeated has another past than any run to explain.
+  if (probe.victim_runs == 1) request.after = settings_.after;
+  request.time_limit_seconds = settings_.limits.of_probe(probe.victim_runs);
   request.test_limit_seconds = settings_.limits.test_seconds;
   request.own_test_limits = settings_.limits.own;
   request.fresh_process = probe.fresh_process;

@@ -32,7 +32,8 @@ struct SlotStatus {
   std::size_t tests = 0;  ///< before the victim
   double running_seconds = 0;
   bisect::Purpose purpose = bisect::Purpose::search;
-  bool resting = false;  ///< its machine was lost a moment ago
+  bool resting = false;           ///< its machine was lost a moment ago
+  std::uint32_t victim_runs = 1;  ///< at the most
 };
 
 struct LoopStatus {

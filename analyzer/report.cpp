@@ -137,7 +137,7 @@ void fill_verdict(Report& report, const bisect::Verdict& verdict, double confide
   report.ruled_out = ruled_out(report);
 }
 
-void set_seconds_per_run(Report& report) {
+void set_seconds_per_run(Report& report, double victim_seconds) {
   std::set<std::string> wanted(report.reproduce.tests.begin(), report.reproduce.tests.end());
   if (report.side_by_side) wanted = {report.reproduce.beside.begin(), report.reproduce.beside.end()};
   wanted.erase(report.victim);
@@ -147,7 +147,7 @@ void set_seconds_per_run(Report& report) {
     if (probe.outcome == bisect::Outcome::void_probe || probe.ran.size() != wanted.size()) continue;
     const auto ran = names(report, probe.ran);
     if (!std::all_of(ran.begin(), ran.end(), [&](const auto& id) { return wanted.count(id) != 0; })) continue;
-    seconds += probe.seconds;
+    seconds += std::max(0.0, probe.seconds - victim_seconds * (probe.victim_runs - 1));
     ++runs;
   }
   if (runs != 0) report.reproduce.seconds_per_run = seconds / static_cast<double>(runs);

@@ -5,6 +5,7 @@
 /// indices (except in ReportProbe and PosteriorStep, where space matters). All text may come from tests and
 /// is hostile: each rendering escapes it.
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -36,7 +37,8 @@ struct ReportVerdict {
   bool exhausted = false;  ///< without a verdict the search ended by itself: more time would buy nothing
 };
 
-/// Runs and failures of one list of tests before the victim.
+/// Runs of the victim, several of one process each for itself where they count so, and failures behind one
+/// list of tests.
 struct ReportArm {
   std::string name;  ///< as bisect::Arm::name
   std::vector<std::string> tests;
@@ -59,7 +61,13 @@ struct ReportCost {
   std::uint64_t void_probes = 0;  ///< without a usable result
   double test_seconds = 0;        ///< sum over the probes
   double wall_seconds = 0;
+  std::uint64_t repeats = 0;  ///< runs of the victim beyond the first one of each probe
 };
+
+/// How often the victim ran.
+inline std::uint64_t victim_runs(const ReportCost& cost) {
+  return cost.probes - std::min(cost.probes, cost.void_probes) + cost.repeats;
+}
 
 struct ReportReproduce {
   std::vector<std::string> tests;   ///< in order, the victim last
@@ -110,7 +118,8 @@ struct ReportProbe {
   std::vector<bisect::TestIndex> ran;  ///< into Report::candidate_tests, as the tests really ran
   bisect::Outcome outcome = bisect::Outcome::void_probe;
   bisect::Purpose purpose = bisect::Purpose::search;
-  double seconds = 0;  ///< start-up included
+  double seconds = 0;             ///< start-up included
+  std::uint32_t victim_runs = 1;  ///< in one process; the outcome is that of the last one, the others passed
 };
 
 /// The posterior after some probes: pairs of an index into Report::explanations and a probability.
@@ -156,9 +165,10 @@ struct Report {
 /// Throws std::out_of_range where the verdict names a candidate that is not there.
 void fill_verdict(Report& report, const bisect::Verdict& verdict, double confidence);
 
-/// reproduce.seconds_per_run, from the probes of the reproduction's own tests: their mean, start-up included.
-/// Unchanged where there were none. fill_verdict() and `report.probes` come before.
-void set_seconds_per_run(Report& report);
+/// reproduce.seconds_per_run, from the probes of the reproduction's own tests: their mean, start-up included,
+/// without further runs of the victim, each of which took `victim_seconds`. Unchanged where there were none.
+/// fill_verdict() and `report.probes` come before.
+void set_seconds_per_run(Report& report, double victim_seconds = 0);
 
 /// Adds a step to the evolution of the posterior.
 void add_posterior_step(Report& report, std::uint64_t probes,

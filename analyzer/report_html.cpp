@@ -27,14 +27,15 @@ std::string html_sentence(const Sentence& sentence) {
   return out;
 }
 
-const char* outcome_words(Outcome outcome) {
-  switch (outcome) {
+std::string outcome_words(const ReportProbe& probe) {
+  const auto count = count_words(probe.outcome, probe.victim_runs);
+  switch (probe.outcome) {
     case Outcome::pass:
-      return "passed";
+      return "passed" + count;
     case Outcome::fail:
-      return "failed";
+      return "failed" + count;
     case Outcome::other_failure:
-      return "failed in another way";
+      return "failed in another way" + count;
     case Outcome::void_probe:
       break;
   }

@@ -234,8 +234,8 @@ std::string html_probe_chart(const Report& report) {
         "<rect class=\"hit\" x=\"{:.1f}\" y=\"{:.1f}\" width=\"{:.1f}\" height=\"{:.1f}\"/>",
         outcome_class(probe.outcome), probe.purpose == Purpose::search ? "" : " confirm", i,
         shown.indices[i] + 1, purpose, probe.ran.size(), probe.ran.size() == 1 ? "" : "s",
-        report.side_by_side ? "beside" : "before", outcome_words(probe.outcome),
-        format_seconds(probe.seconds), x, top, bar, height + 18);
+        report.side_by_side ? "beside" : "before", outcome_words(probe), format_seconds(probe.seconds), x,
+        top, bar, height + 18);
     if (!path.empty()) out += fmt::format("<path class=\"ran\" d=\"{}\"/>", path);
     // Marks differ in form, so that colours are not needed to read them.
     const double size = std::clamp(column * 0.4, 1.2, 4.5);

@@ -22,8 +22,8 @@ std::string html(const std::string& text);
 std::string html_code(const std::string& text);
 /// One of our sentences, with code elements for its test ids.
 std::string html_sentence(const Sentence& sentence);
-/// "Failed", "passed", ... and the class that colours it: "fail", "pass", "other", "void".
-const char* outcome_words(bisect::Outcome outcome);
+/// "failed", "passed (32 runs)", ... and the class that colours it: "fail", "pass", "other", "void".
+std::string outcome_words(const ReportProbe& probe);
 const char* outcome_class(bisect::Outcome outcome);
 
 /// SVG: the probabilities of the leading explanations over the probes, with a legend. Empty where there is no

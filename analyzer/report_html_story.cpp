@@ -17,7 +17,8 @@ namespace {
 constexpr std::size_t most_listed = 60;
 
 struct Tally {
-  std::uint64_t runs = 0;
+  std::uint64_t probes = 0;
+  std::uint64_t repeats = 0;  ///< runs of the victim beyond the first one of each
   std::uint64_t failures = 0;
   std::uint64_t voids = 0;
 
@@ -25,11 +26,13 @@ struct Tally {
     if (probe.outcome == Outcome::void_probe)
       ++voids;
     else
-      ++runs;
+      ++probes;
+    repeats += probe.victim_runs - 1;
     if (probe.outcome == Outcome::fail) ++failures;
   }
   std::string words() const {
-    std::string text = fmt::format("{} of {} failed", failures, runs);
+    std::string text = fmt::format("{} of {} failed", failures, probes);
+    if (repeats != 0) text += fmt::format(" ({} runs of the victim)", probes + repeats);
     if (voids != 0) text += fmt::format(", {} void", voids);
     return text;
   }
@@ -65,7 +68,7 @@ std::string probe_item(const Report& report, std::size_t index) {
   return fmt::format(
       "<li class=\"{0}\"><span class=\"number\">{1}</span> {2}: <span class=\"outcome {0}\">{3}</span> "
       "<span class=\"dim\">{4}</span></li>\n",
-      outcome_class(probe.outcome), index + 1, subset_words(report, probe.ran), outcome_words(probe.outcome),
+      outcome_class(probe.outcome), index + 1, subset_words(report, probe.ran), outcome_words(probe),
       format_seconds(probe.seconds));
 }
 

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
 
@@ -105,11 +106,13 @@ ordered_json arms_to_json(const std::vector<ReportArm>& arms) {
 
 ordered_json probes_to_json(const std::vector<ReportProbe>& probes) {
   auto list = ordered_json::array();
-  for (const auto& probe : probes)
+  for (const auto& probe : probes) {
     list.push_back({{"ran", encode_indices(probe.ran)},
                     {"outcome", outcome_name(probe.outcome)},
                     {"purpose", purpose_name(probe.purpose)},
                     {"seconds", finite(probe.seconds)}});
+    if (probe.victim_runs > 1) list.back()["victim_runs"] = probe.victim_runs;
+  }
   return list;
 }
 
@@ -257,6 +260,8 @@ ReportProbe read_probe(const Reader& reader, std::size_t candidates) {
   for (const auto known : {Purpose::treatment, Purpose::control})
     if (purpose == purpose_name(known)) probe.purpose = known;
   reader.read("seconds", probe.seconds);
+  reader.read("victim_runs", probe.victim_runs);
+  probe.victim_runs = std::max<std::uint32_t>(1, probe.victim_runs);
   return probe;
 }
 
@@ -303,6 +308,7 @@ std::string render_json(const Report& report) {
                  {"void", report.cost.void_probes},
                  {"test_seconds", finite(report.cost.test_seconds)},
                  {"wall_seconds", finite(report.cost.wall_seconds)}};
+  if (report.cost.repeats != 0) out["cost"]["repeats"] = report.cost.repeats;
   const auto runs = runs_for_95_percent(report.reproduce.rate);
   out["reproduce"] = {{"tests", report.reproduce.tests},
                       {"command", report.reproduce.command},
@@ -367,6 +373,7 @@ Report parse_report_json(std::string_view text) {
   reader.object("cost", [&](const Reader& cost) {
     cost.read("probes", report.cost.probes);
     cost.read("void", report.cost.void_probes);
+    cost.read("repeats", report.cost.repeats);
     cost.read("test_seconds", report.cost.test_seconds);
     cost.read("wall_seconds", report.cost.wall_seconds);
   });

@@ -146,7 +146,11 @@ Sentence finding_sentence(const Report& report) {
     add(words, "The failure of ");
     add_test(words, report.victim);
     const auto usable = report.cost.probes - std::min(report.cost.probes, report.cost.void_probes);
-    add(words, fmt::format(" did not come back in {}.", count(usable, "run")));
+    add(words,
+        fmt::format(" did not come back in {}", count(usable, report.cost.repeats == 0 ? "run" : "probe")));
+    if (report.cost.repeats != 0)
+      add(words, fmt::format(", in which the test ran {} times", victim_runs(report.cost)));
+    add(words, ".");
     return words;
   }
   if (verdict.kind == Kind::inconclusive) {
@@ -273,6 +277,8 @@ std::string reproduction_sentence(const Report& report) {
 std::string cost_sentence(const Report& report) {
   std::string words = count(report.cost.probes, "probe");
   if (report.cost.void_probes != 0) words += fmt::format(" ({} void)", report.cost.void_probes);
+  if (report.cost.repeats != 0)
+    words += fmt::format(" with {} of the victim", count(victim_runs(report.cost), "run"));
   words += fmt::format(" in {}", format_seconds(report.cost.wall_seconds));
   if (std::abs(report.cost.test_seconds - report.cost.wall_seconds) >
       std::max(1.0, 0.05 * report.cost.wall_seconds))

@@ -53,6 +53,11 @@ std::uint64_t RunnerPlan::jobs(const BisectOptions& options) const {
   return options.jobs_given ? options.jobs : std::max<std::uint64_t>(options.jobs, launchers.size());
 }
 
+std::uint32_t RunnerPlan::victim_runs(const BisectOptions& options) const {
+  constexpr std::uint32_t usual = 32;
+  return server ? options.victim_runs.value_or(usual) : 1;
+}
+
 RunnerPlan plan_runners(const BisectOptions& options, repo_reader::ConfigFamily family,
                         const StopSignals& stop) {
   RunnerPlan plan;

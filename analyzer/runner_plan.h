@@ -31,6 +31,8 @@ struct RunnerPlan {
   std::string name(std::size_t slot) const;
   /// Probes at once: as asked for, else one for each machine of the launcher.
   std::uint64_t jobs(const BisectOptions& options) const;
+  /// Runs of the victim that a probe may make: as asked for, else 32; 1 without a test server.
+  std::uint32_t victim_runs(const BisectOptions& options) const;
 };
 
 /// Reads the configuration of the directory. `family`: whose repository it is. Throws

@@ -46,6 +46,7 @@ bisect::Problem make_problem(const Bisection& bisection) {
   problem.candidates = bisection.facts.candidate_facts;
   problem.victim_seconds = bisection.facts.victim_seconds;
   problem.startup_seconds = bisection.facts.startup_seconds;
+  problem.most_victim_runs = bisection.facts.most_victim_runs;
   if (const auto& side = bisection.facts.side_by_side) {
     // The victim's worker runs its whole list in each probe; what runs beside it costs no time.
     problem.startup_seconds += side->own_seconds;
@@ -102,6 +103,7 @@ struct Gathered {
   std::uint64_t voids = 0;
   std::uint64_t failures = 0;
   std::uint64_t reordered = 0;
+  std::uint64_t repeats = 0;  ///< runs of the victim beyond the first one of each probe
 };
 
 /// The engine's evidence, as stored.
@@ -146,11 +148,20 @@ std::vector<StoredObservation> shared_observations(const Bisection& bisection) {
   return observations;
 }
 
+/// What further runs of the victim made a probe longer, in probes like it in which the victim runs once.
+/// Their duration is that of its first run.
+double probes_of_repeats(const StoredObservation& stored, double usual_victim_seconds) {
+  const double once = stored.victim_seconds < 0 ? usual_victim_seconds : stored.victim_seconds;
+  const double repeats = once * (stored.observation.victim_runs - 1);
+  return repeats > 0 ? repeats / std::max(once, stored.observation.seconds - repeats) : 0;
+}
+
 void gather(Gathered& gathered, const StoredObservation& stored) {
   const auto& observation = stored.observation;
   if (observation.source != Source::probe) return;
   ++gathered.probes;
   gathered.test_seconds += observation.seconds;
+  gathered.repeats += observation.victim_runs - 1;
   if (observation.outcome == Outcome::void_probe) ++gathered.voids;
   if (observation.outcome == Outcome::fail) ++gathered.failures;
   if (observation.outcome != Outcome::void_probe && observation.ran != stored.asked) ++gathered.reordered;
@@ -303,6 +314,7 @@ SearchEnd run_search(Bisection& bisection, const std::optional<Turn>& turn) {
   LoopHooks hooks;
   hooks.classify = classify;
   bool said_by_status = false;
+  double repeats_in_turn = 0;  ///< as probes
   hooks.record = [&](const ProbeFacts& facts_of_probe, const bisect::Observation& observation) {
     const auto& probe = facts_of_probe.probe;
     const auto& result = facts_of_probe.result;
@@ -323,6 +335,7 @@ SearchEnd run_search(Bisection& bisection, const std::optional<Turn>& turn) {
     if (bisection.shared) shared = bisection.shared->add(facts.victim, result, facts_of_probe.beside);
     bisection.store->add(bisection.session, stored, shared);
     gather(gathered, stored);
+    repeats_in_turn += probes_of_repeats(stored, facts.victim_seconds);
     if (classified.by_status_alone && !std::exchange(said_by_status, true)) {
       view.clear();
       warn(
@@ -332,12 +345,13 @@ SearchEnd run_search(Bisection& bisection, const std::optional<Turn>& turn) {
     }
     if (options.common.verbose) {
       view.clear();
-      std::fprintf(stderr, "probe %llu: %zu tests, %s, %s%s\n", static_cast<unsigned long long>(probe.id),
+      std::fprintf(stderr, "probe %llu: %zu tests, %s%s, %s%s\n", static_cast<unsigned long long>(probe.id),
                    observation.ran.size(),
                    classified.outcome == Outcome::pass            ? "passed"
                    : classified.outcome == Outcome::fail          ? "FAILED"
                    : classified.outcome == Outcome::other_failure ? "failed differently"
                                                                   : "void",
+                   count_words(classified.outcome, observation.victim_runs).c_str(),
                    format_seconds(result.wall_seconds).c_str(),
                    result.void_reason.empty() ? "" : (": " + result.void_reason).c_str());
     }
@@ -373,7 +387,8 @@ SearchEnd run_search(Bisection& bisection, const std::optional<Turn>& turn) {
   if (turn) {
     hooks.give_way = [&](const LoopStatus& status) {
       if (gathered.failures != 0) return false;
-      return (turn->probes != 0 && status.probes >= turn->probes) ||
+      const double made = static_cast<double>(status.probes) + repeats_in_turn;
+      return (turn->probes != 0 && made >= static_cast<double>(turn->probes)) ||
              (turn->seconds > 0 && status.elapsed_seconds >= turn->seconds);
     };
   }
@@ -433,13 +448,20 @@ SearchEnd run_search(Bisection& bisection, const std::optional<Turn>& turn) {
     report.forecast = make_forecast(input, spent, forecast_limit_seconds(options, loop.end, spent));
     if (report.forecast) report.verdict.abstains += " " + forecast_words(*report.forecast);
   }
-  report.cost = {gathered.probes, gathered.voids, gathered.test_seconds, loop.status.elapsed_seconds};
+  report.cost = {gathered.probes, gathered.voids, gathered.test_seconds, loop.status.elapsed_seconds,
+                 gathered.repeats};
+  double first_run_seconds = 0;
+  std::uint64_t repeated = 0;
   for (auto& stored : bisection.store->observations(bisection.session)) {
     auto& one = stored.observation;
-    if (one.source == Source::probe)
-      report.probes.push_back({std::move(one.ran), one.outcome, one.purpose, one.seconds});
+    if (one.source != Source::probe) continue;
+    report.probes.push_back({std::move(one.ran), one.outcome, one.purpose, one.seconds, one.victim_runs});
+    if (one.victim_runs == 1 || stored.victim_seconds < 0) continue;
+    first_run_seconds += stored.victim_seconds;
+    ++repeated;
   }
-  set_seconds_per_run(report);
+  set_seconds_per_run(
+      report, repeated == 0 ? facts.victim_seconds : first_run_seconds / static_cast<double>(repeated));
   report.failure.traceback = facts.traceback;
   if (!facts.traceback.empty())
     report.failure.signature = signature_text(failure_signature(facts.traceback, facts.victim));

@@ -12,7 +12,7 @@ namespace flakebisect::analyzer {
 
 namespace {
 
-constexpr int schema_version = 3;
+constexpr int schema_version = 4;
 
 /// Told apart from other programs' SQLite files by this application id ("FBis").
 constexpr int application_id = 0x46426973;
@@ -56,6 +56,10 @@ constexpr std::array<const char*, schema_version> migrations = {R"sql(
   ALTER TABLE session ADD COLUMN campaign INTEGER REFERENCES campaign(id) ON DELETE SET NULL;
   ALTER TABLE session ADD COLUMN campaign_victim INTEGER NOT NULL DEFAULT 0;
   ALTER TABLE observation ADD COLUMN lost INTEGER NOT NULL DEFAULT 0;
+)sql",
+                                                                R"sql(
+  ALTER TABLE observation ADD COLUMN victim_runs INTEGER NOT NULL DEFAULT 1;
+  ALTER TABLE observation ADD COLUMN victim_runs_asked INTEGER NOT NULL DEFAULT 1;
 )sql"};
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <SQLiteCpp/VariadicBind.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
 #include <filesystem>
 #include <map>
@@ -144,8 +145,8 @@ struct SessionStore::State {
         database,
         "INSERT INTO observation (session, sequence, source, purpose, outcome, weight, asked, ran,"
         " seconds, startup_seconds, victim_seconds, process, signature, void_reason, made_at,"
-        " runner, beside, version, lost)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+        " runner, beside, version, lost, victim_runs, victim_runs_asked)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
     row.bind(1, id);
     row.bind(2, sequence);
     row.bind(3, static_cast<int>(observation.source));
@@ -165,6 +166,8 @@ struct SessionStore::State {
     row.bind(17, static_cast<std::int64_t>(stored.beside));
     row.bind(18, stored.version);
     row.bind(19, observation.lost ? 1 : 0);
+    row.bind(20, static_cast<std::int64_t>(observation.victim_runs));
+    row.bind(21, static_cast<std::int64_t>(std::max<std::uint32_t>(1, observation.victim_runs_asked)));
     row.exec();
     if (stored.signature.empty()) return;
     SQLite::Statement failure(
@@ -393,7 +396,8 @@ std::vector<StoredObservation> SessionStore::observations(std::int64_t id) {
     SQLite::Statement row(state_->database,
                           "SELECT source, purpose, outcome, weight, asked, ran, seconds, startup_seconds,"
                           " victim_seconds, process, signature, void_reason, made_at, runner,"
-                          " beside, version, lost FROM observation WHERE session = ? ORDER BY sequence");
+                          " beside, version, lost, victim_runs, victim_runs_asked FROM observation WHERE "
+                          "session = ? ORDER BY sequence");
     row.bind(1, id);
     while (row.executeStep()) {
       StoredObservation stored;
@@ -417,6 +421,8 @@ std::vector<StoredObservation> SessionStore::observations(std::int64_t id) {
       stored.beside = static_cast<std::uint64_t>(row.getColumn(14).getInt64());
       stored.version = row.getColumn(15).getString();
       observation.lost = row.getColumn(16).getInt() != 0;
+      observation.victim_runs = row.getColumn(17).getUInt();
+      observation.victim_runs_asked = row.getColumn(18).getUInt();
       result.push_back(std::move(stored));
     }
     return result;

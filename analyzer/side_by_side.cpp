@@ -69,6 +69,7 @@ std::vector<bisect::Observation> own_worker_runs(const std::vector<StoredObserva
     if (one.source != bisect::Source::probe || !usable || one.ran != full || stored.beside != 0) continue;
     bisect::Observation run;
     run.outcome = one.outcome;
+    run.victim_runs = one.victim_runs;
     run.source = bisect::Source::history;
     run.seconds = one.seconds;
     runs.push_back(run);

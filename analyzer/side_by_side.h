@@ -27,8 +27,9 @@ struct Turn {
   double seconds = 0;        ///< 0: no limit
 };
 
-/// Turn number `number` (from 0). One worker: 30 probes, then 60, 120, ...; side by side: 10 runs of all,
-/// then 20, 40, ... With a budget no turn takes more than 0.4 of what is left of it.
+/// Turn number `number` (from 0). One worker: 30 probes, then 60, 120, ..., where further runs of the victim
+/// in a probe count by the time that they take; side by side: 10 runs of all, then 20, 40, ... With a budget
+/// no turn takes more than 0.4 of what is left of it.
 Turn turn_of(std::uint64_t number, bool side_by_side, std::optional<double> seconds_left);
 
 /// The engine of a search side by side speaks of tests before the victim; these are its answers in words for

@@ -44,6 +44,11 @@ std::size_t columns(const std::string& text) {
   }));
 }
 
+/// " (up to 32 times)"; empty for once.
+std::string repeat_words(std::uint32_t victim_runs) {
+  return victim_runs > 1 ? fmt::format(" (up to {} times)", victim_runs) : std::string();
+}
+
 std::string cut_right(std::string text, std::size_t width) {
   if (columns(text) <= width) return text;
   std::size_t kept = 0;
@@ -73,6 +78,12 @@ std::string format_probability(double probability) {
   if (probability > 0.999) return ">99.9 %";
   if (probability < 0.001) return "<0.1 %";
   return fmt::format("{:.1f} %", probability * 100);
+}
+
+std::string count_words(bisect::Outcome outcome, std::uint32_t victim_runs) {
+  if (victim_runs <= 1) return {};
+  return outcome == bisect::Outcome::pass ? fmt::format(" ({} runs)", victim_runs)
+                                          : fmt::format(" (run {})", victim_runs);
 }
 
 std::string describe(const Explanation& explanation, const std::vector<std::string>& candidates,
@@ -127,7 +138,8 @@ std::string status_line(const StatusFacts& facts, const std::vector<std::string>
   }
   if (facts.comparing_lists) line += std::string(" | ") + comparing;
   if (busy == 1)
-    line += fmt::format(" | running {} test{} + the victim", shown->tests, shown->tests == 1 ? "" : "s");
+    line += fmt::format(" | running {} test{} + the victim{}", shown->tests, shown->tests == 1 ? "" : "s",
+                        repeat_words(shown->victim_runs));
   if (busy > 1) line += fmt::format(" | {} running", busy);
   if (facts.seconds_left) line += " | about " + format_seconds(*facts.seconds_left) + " left";
   return cut_right(line, width);
@@ -166,7 +178,7 @@ std::vector<std::string> status_block(const StatusFacts& facts, const std::vecto
   for (const auto& explanation : facts.leading) {
     if (lines.size() >= most_bars + above || (lines.size() > above && explanation.probability < 0.005)) break;
     const double share = explanation.probability * static_cast<double>(bar_width);
-    const auto full = static_cast<std::size_t>(share + 0.5);
+    const auto full = static_cast<std::size_t>(std::lround(share));
     std::string bar;
     for (std::size_t i = 0; i < bar_width; ++i)
       bar += i < full ? (unicode ? "█" : "#") : (unicode ? "░" : ".");
@@ -187,8 +199,8 @@ std::vector<std::string> status_block(const StatusFacts& facts, const std::vecto
       const char* why = status.purpose == bisect::Purpose::search      ? "search"
                         : status.purpose == bisect::Purpose::treatment ? "the reproduction again"
                                                                        : "its control";
-      what = fmt::format("{:>6}  {} test{} + the victim, {}", format_seconds(status.running_seconds),
-                         status.tests, status.tests == 1 ? "" : "s", why);
+      what = fmt::format("{:>6}  {} test{} + the victim{}, {}", format_seconds(status.running_seconds),
+                         status.tests, status.tests == 1 ? "" : "s", repeat_words(status.victim_runs), why);
     }
     lines.push_back(fmt::format("  slot {:<3} {}", slot, what));
     ++shown;

@@ -28,6 +28,10 @@ std::string format_seconds(double seconds);
 /// "97.2 %", ">99.9 %", "<0.1 %": never 0 or 100.
 std::string format_probability(double probability);
 
+/// How often the victim ran in a probe: " (32 runs)" where all passed, " (run 7)" where that one failed;
+/// empty for once.
+std::string count_words(bisect::Outcome outcome, std::uint32_t victim_runs);
+
 /// Words for an explanation: "fails on its own", "polluter tests.a.b", ... with ids shortened from the left
 /// to `width` columns each (0: never).
 std::string describe(const bisect::Explanation& explanation, const std::vector<std::string>& candidates,

@@ -23,6 +23,7 @@ TimeLimits time_limits(const BisectCase& facts, std::optional<double> test_timeo
   TimeLimits limits;
   limits.test_seconds = test_timeout_seconds.value_or(std::max(least_unknown_test_seconds, slower * longest));
   limits.probe_seconds = std::max({least_probe_seconds, slower * sum, 2 * limits.test_seconds});
+  limits.repeat_seconds = facts.victim_seconds > 0 ? slower * facts.victim_seconds : limits.test_seconds;
   if (test_timeout_seconds) return limits;
 
   auto own = std::make_shared<bisect::TestLimits>();

@@ -131,6 +131,25 @@ std::optional<std::string> leftover_remark(const Evidence& evidence, const Subse
       before, before, failures, after);
 }
 
+/// What was made of several runs of the victim in one process, `most` at the most.
+std::string repeats_remark(const Repeats& repeats, std::uint32_t most) {
+  const std::string ran = fmt::format("the victim ran up to {} times in one process: ", most);
+  switch (repeats.counted_as()) {
+    case RepeatForm::by_run:
+    case RepeatForm::alike:
+      return ran + (repeats.counted_as() == RepeatForm::by_run
+                        ? "each of its runs fails independently of the others, as far as was seen"
+                        : "its runs there agree more than those of different processes, and count for less");
+    case RepeatForm::by_process:
+      if (repeats.probability(RepeatForm::by_process) < 0.5) break;
+      return ran +
+             "there the first run fails or none does, as far as was seen, so each process was counted once";
+    case RepeatForm::by_repeating:
+      return ran + "running it again makes it fail by itself, and such failures were not counted";
+  }
+  return ran + "what more than one of them is worth is open, so each process was counted once";
+}
+
 /// One polluter is named although no other test ran without it: any of them might do the same.
 bool only_suspect(const Evidence& evidence, const SubsetBits& listed, TestIndex culprit) {
   return std::none_of(evidence.runs().begin(), evidence.runs().end(), [&](const ProbeRun& run) {
@@ -208,6 +227,10 @@ Verdict Engine::State::own_verdict(bool final) {
     verdict.remarks.emplace_back(
         "no other test ran before it without this one, so that others may do the same "
         "(--all looks for them)");
+  std::uint32_t most_runs = 1;
+  for (const Seen& one : seen)
+    if (one.source == Source::probe) most_runs = std::max(most_runs, one.victim_runs);
+  if (most_runs > 1) verdict.remarks.push_back(repeats_remark(repeats, most_runs));
   if (!final && !stuck.empty()) verdict.remarks.push_back(stuck);
   if (void_probes > 0) verdict.remarks.push_back(fmt::format("{} probes gave nothing usable", void_probes));
   if (other_failures > 0)

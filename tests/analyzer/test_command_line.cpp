@@ -3,6 +3,7 @@
 #include "analyzer/bisect_options.h"
 #include "analyzer/command_line.h"
 #include "analyzer/exit_status.h"
+#include "analyzer/runner_plan.h"
 
 using namespace flakebisect::analyzer;
 using Catch::Matchers::Contains;
@@ -40,6 +41,10 @@ TEST_CASE("options that make no sense are refused") {
   CHECK_THROWS_WITH(parse_bisect_options({"--load-list", "x", "--test", "t"}, help), Contains("--command"));
   CHECK_THROWS_WITH(parse_bisect_options({"--json", "-", "--text", "-"}, help), Contains("standard output"));
   CHECK_THROWS_WITH(parse_bisect_options({"--max-probes", "0"}, help), Contains("--max-probes"));
+  for (const char* runs : {"0", "65", "-1", "many", "4294967297"}) {
+    CHECK_THROWS_AS(parse_bisect_options({"--victim-runs", runs}, help), UsageError);
+    CHECK_THROWS_WITH(parse_bisect_options({"--victim-runs", runs}, help), Contains("--victim-runs"));
+  }
 }
 
 TEST_CASE("the command word is found behind common options") {
@@ -66,6 +71,22 @@ TEST_CASE("a resumed session has the options it was started with") {
   CHECK(again.seed == 18446744073709551615ULL);
   CHECK(again.command == "run $IDFILE");
   CHECK_FALSE(again.worker);
+  CHECK_FALSE(again.victim_runs);
+}
+
+TEST_CASE("a probe may run the victim as often as was asked for, 32 times on a test server, else once") {
+  bool help = false;
+  RunnerPlan command;
+  RunnerPlan server;
+  server.server.emplace();
+  auto options = parse_bisect_options({}, help);
+  CHECK(command.victim_runs(options) == 1);
+  CHECK(server.victim_runs(options) == 32);
+  options =
+      bisect_options_from_json(bisect_options_to_json(parse_bisect_options({"--victim-runs", "64"}, help)));
+  CHECK(command.victim_runs(options) == 1);
+  CHECK(server.victim_runs(options) == 64);
+  CHECK(server.victim_runs(parse_bisect_options({"--victim-runs", "1"}, help)) == 1);
 }
 
 TEST_CASE("the nearest word is suggested only where it is near") {

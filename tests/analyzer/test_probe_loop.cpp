@@ -119,6 +119,103 @@ TEST_CASE("each probe is told how long its tests may take") {
   CHECK(loop.status.probes > 0);
 }
 
+namespace {
+
+/// Of a victim that fails behind t7 in each third of its runs there, and of a start-up that costs much more.
+Engine repeating_engine_of(std::size_t candidates) {
+  Problem problem;
+  problem.candidates.assign(candidates, Candidate{0.1, true, 1});
+  problem.victim_seconds = 0.01;
+  problem.startup_seconds = 10;
+  problem.most_victim_runs = 32;
+  return Engine(problem, {});
+}
+
+}  // namespace
+
+TEST_CASE("a runner that can repeat the victim is asked to, and has the time for it") {
+  auto engine = repeating_engine_of(12);
+  auto settings = settings_of(12);
+  settings.limits.probe_seconds = 120;
+  settings.limits.repeat_seconds = 2;
+  settings.after = {"w"};
+  std::uint32_t runs = 0, most = 0;
+  const auto runners = slots(1, [&](const ProbeRequest& request, const std::atomic<bool>&) {
+    CHECK(request.time_limit_seconds == 120 + 2 * (request.victim_runs - 1));
+    CHECK(request.after.empty() == (request.victim_runs > 1));
+    most = std::max(most, request.victim_runs);
+    ProbeResult result;
+    result.end = VictimEnd::pass;
+    while (result.end == VictimEnd::pass && result.victim_runs < request.victim_runs) {
+      ++result.victim_runs;
+      if (has(request.before, "t7") && ++runs % 3 == 0) result.end = VictimEnd::fail;
+    }
+    return result;
+  });
+  auto hooks = hooks_of();
+  std::uint32_t latest = 0;
+  hooks.record = [&](const ProbeFacts& facts, const Observation& seen) {
+    CHECK(seen.victim_runs == facts.result.victim_runs);
+    CHECK(seen.victim_runs_asked == facts.probe.victim_runs);
+    if (seen.outcome == Outcome::fail) latest = std::max(latest, seen.victim_runs);
+  };
+  const std::atomic<int> stop{0};
+  run_probe_loop(engine, runners, settings, hooks, stop);
+  CHECK(most > 1);
+  CHECK(most <= 32);
+  CHECK(latest == 3);
+  const auto verdict = engine.verdict();
+  CHECK(verdict.tests == std::vector<TestIndex>{7});
+  CHECK(std::any_of(verdict.remarks.begin(), verdict.remarks.end(), [](const std::string& remark) {
+    return remark.find("times in one process") != std::string::npos;
+  }));
+}
+
+TEST_CASE("a runner that cannot repeat the victim is soon no longer asked to") {
+  auto engine = repeating_engine_of(12);
+  std::uint32_t runs = 0;
+  std::uint64_t probes = 0, asked_in_vain = 0;
+  const auto runners = slots(1, [&](const ProbeRequest& request, const std::atomic<bool>&) {
+    ProbeResult result;
+    result.end = has(request.before, "t7") && ++runs % 3 == 0 ? VictimEnd::fail : VictimEnd::pass;
+    result.victim_runs = 1;
+    ++probes;
+    asked_in_vain += request.victim_runs > 1 && result.end == VictimEnd::pass;
+    return result;
+  });
+  const std::atomic<int> stop{0};
+  run_probe_loop(engine, runners, settings_of(12), hooks_of(), stop);
+  CHECK(asked_in_vain <= 1);
+  CHECK(probes > 10);
+  const auto verdict = engine.verdict();
+  CHECK(verdict.tests == std::vector<TestIndex>{7});
+  CHECK(std::none_of(verdict.remarks.begin(), verdict.remarks.end(), [](const std::string& remark) {
+    return remark.find("in one process") != std::string::npos;
+  }));
+}
+
+TEST_CASE("that a victim fails sooner where it runs more often is no interference") {
+  InterferenceGuard guard;
+  Observation one;
+  for (int i = 0; i < 60; ++i) {
+    one.outcome = Outcome::fail;
+    one.victim_runs = 3;
+    guard.observe(one, 1);
+    one.outcome = Outcome::pass;
+    one.victim_runs = 1;
+    guard.observe(one, 0);
+  }
+  CHECK_FALSE(guard.found());
+  // A failure alone is one, whichever run it was.
+  Verdict verdict;
+  verdict.kind = Kind::self;
+  CHECK(guard.before(verdict, {}));
+  one.outcome = Outcome::fail;
+  one.victim_runs = 3;
+  guard.observe(one, 0);
+  CHECK_FALSE(guard.before(verdict, {}));
+}
+
 TEST_CASE("what really ran is the evidence, without repeats and strangers") {
   auto engine = engine_of(3);
   const auto runners = slots(1, [](const ProbeRequest&, const std::atomic<bool>&) {

@@ -1,6 +1,7 @@
 #include <catch2/catch.hpp>
 
 #include "analyzer/report.h"
+#include "analyzer/report_formats.h"
 #include "analyzer/report_json.h"
 #include "analyzer/report_text.h"
 #include "analyzer/report_words.h"
@@ -126,6 +127,31 @@ TEST_CASE("JSON that is no report is refused with its place") {
   CHECK_THROWS_WITH(parse_report_json(head + R"("evolution": [{"probes": 1, "leading": [[0, 0.5]]}]})"),
                     Catch::Contains("evolution[0]"));
   CHECK_NOTHROW(parse_report_json(head + R"("new_field": {"a": [1]}, "victim": null})"));
+}
+
+TEST_CASE("several runs of the victim in a probe are said, and are no run of the reproduction") {
+  auto report = report_samples::polluter();
+  CHECK(render_json(report).find("victim_runs") == std::string::npos);
+  CHECK(render_json(report).find("repeats") == std::string::npos);
+  CHECK(cost_sentence(report).find("runs of the victim") == std::string::npos);
+  report.probes = {{{17}, flakebisect::bisect::Outcome::fail, flakebisect::bisect::Purpose::search, 5, 7},
+                   {{17}, flakebisect::bisect::Outcome::pass, flakebisect::bisect::Purpose::search, 18, 32}};
+  report.cost = {3, 1, 23, 23, 37};
+  set_seconds_per_run(report, 0.5);
+  CHECK(report.reproduce.seconds_per_run == Approx(2.25));
+  const auto text = render_json(report);
+  const auto back = parse_report_json(text);
+  CHECK(render_json(back) == text);
+  REQUIRE(back.probes.size() == 2);
+  CHECK(back.probes[1].victim_runs == 32);
+  CHECK(cost_sentence(back) == "3 probes (1 void) with 39 runs of the victim in 23 s.");
+  const auto page = render_html(back);
+  CHECK(page.find("failed (run 7)") != std::string::npos);
+  CHECK(page.find("passed (32 runs)") != std::string::npos);
+  CHECK(page.find("1 of 2 failed (39 runs of the victim)") != std::string::npos);
+  report.verdict.kind = Kind::not_reproduced;
+  CHECK_THAT(plain(finding_sentence(report)),
+             Catch::EndsWith("did not come back in 2 probes, in which the test ran 39 times."));
 }
 
 TEST_CASE("infinite numbers do not break JSON") {

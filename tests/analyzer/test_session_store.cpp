@@ -79,6 +79,8 @@ TEST_CASE("observations survive the store being closed, in order") {
     passing.observation.outcome = Outcome::pass;
     passing.observation.source = Source::history;
     passing.observation.weight = 0.25;
+    passing.observation.victim_runs = 7;
+    passing.observation.victim_runs_asked = 32;
     passing.signature.clear();
     store.add(id, passing);
   }
@@ -91,6 +93,10 @@ TEST_CASE("observations survive the store being closed, in order") {
   CHECK(stored[0].observation.seconds == 1.5);
   CHECK(stored[1].observation.weight == 0.25);
   CHECK(stored[1].observation.source == Source::history);
+  CHECK(stored[0].observation.victim_runs == 1);
+  CHECK(stored[0].observation.victim_runs_asked == 1);
+  CHECK(stored[1].observation.victim_runs == 7);
+  CHECK(stored[1].observation.victim_runs_asked == 32);
   const auto info = store.find(id);
   REQUIRE(info);
   CHECK(info->observations == 1);
@@ -106,6 +112,33 @@ TEST_CASE("observations survive the store being closed, in order") {
   store.finish(id, "done", "{}");
   CHECK_FALSE(store.latest_unfinished());
   CHECK(store.find(id)->state == "done");
+}
+
+TEST_CASE("in a file of schema 3 each probe ran the victim once") {
+  TemporaryFolder folder;
+  const auto file = (folder.path / "sessions.sqlite").string();
+  std::int64_t id = 0;
+  {
+    SessionStore store(file);
+    id = store.create(example(), {failing({0})});
+  }
+  {
+    SQLite::Database database(file, SQLite::OPEN_READWRITE);
+    database.exec(
+        "ALTER TABLE observation DROP COLUMN victim_runs; ALTER TABLE observation DROP COLUMN "
+        "victim_runs_asked;"
+        " PRAGMA user_version = 3");
+  }
+  SessionStore store(file);
+  auto repeated = failing({1});
+  repeated.observation.victim_runs = repeated.observation.victim_runs_asked = 5;
+  store.add(id, repeated);
+  const auto stored = store.observations(id);
+  REQUIRE(stored.size() == 2);
+  CHECK(stored[0].observation.victim_runs == 1);
+  CHECK(stored[0].observation.victim_runs_asked == 1);
+  CHECK(stored[0].signature == "AssertionError at x");
+  CHECK(stored[1].observation.victim_runs == 5);
 }
 
 TEST_CASE("what belongs together is committed together") {

@@ -15,6 +15,9 @@ TEST_CASE("seconds and probabilities read well") {
   CHECK(format_probability(0.9721) == "97.2 %");
   CHECK(format_probability(1) == ">99.9 %");
   CHECK(format_probability(0) == "<0.1 %");
+  CHECK(count_words(flakebisect::bisect::Outcome::pass, 1).empty());
+  CHECK(count_words(flakebisect::bisect::Outcome::pass, 32) == " (32 runs)");
+  CHECK(count_words(flakebisect::bisect::Outcome::fail, 7) == " (run 7)");
 }
 
 TEST_CASE("a status line fits the terminal and names the leaders") {
@@ -29,6 +32,11 @@ TEST_CASE("a status line fits the terminal and names the leaders") {
         "12 probes, 3 failures, 41 s | fails on its own 62.0 %, after "
         "tests.package.module.Class.test_polluter 21.0 % | "
         "running 75 tests + the victim");
+  facts.loop.slots[0].victim_runs = 32;
+  CHECK_THAT(status_line(facts, candidates, 400), Catch::EndsWith("75 tests + the victim (up to 32 times)"));
+  CHECK_THAT(status_block(facts, candidates, 79, false).back(),
+             Catch::EndsWith("75 tests + the victim (up to 32 times), search"));
+  facts.loop.slots[0].victim_runs = 1;
   // Else nobody would know why it goes on.
   facts.leading = {{Kind::self, {}, 0.99}};
   facts.comparing_lists = true;

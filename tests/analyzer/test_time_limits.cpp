@@ -72,3 +72,21 @@ TEST_CASE("the longest durations survive a session's file; those of old sessions
   }
   CHECK(analyzer::case_from_json(text).longest_seconds == std::vector<double>{0.01, 12, 0});
 }
+
+TEST_CASE("a probe that repeats the victim has time for each of its runs") {
+  const auto limits = time_limits(case_of(0.01, 12, 3), std::nullopt);
+  CHECK(limits.of_probe(1) == limits.probe_seconds);
+  CHECK(limits.of_probe(32) == limits.probe_seconds + 31 * 60);
+  const auto unknown = time_limits(case_of(0.01, 12, 0), std::nullopt);
+  CHECK(unknown.of_probe(3) == unknown.probe_seconds + 2 * 240);
+  CHECK(analyzer::TimeLimits{}.of_probe(32) == 0);
+}
+
+TEST_CASE("how often a probe may run the victim survives a session's file; in old sessions it is once") {
+  auto facts = case_of(0.01, 12, 3);
+  facts.most_victim_runs = 32;
+  auto text = analyzer::case_to_json(facts);
+  CHECK(analyzer::case_from_json(text).most_victim_runs == 32);
+  text.replace(text.find("most_victim_runs"), 4, "none");
+  CHECK(analyzer::case_from_json(text).most_victim_runs == 1);
+}

@@ -1,8 +1,8 @@
 #!/usr/bin/python3
-"""Session files of schema 1 and 2, with a search that was interrupted: shown and resumed by the present program.
+"""Session files of schema 1, 2 and 3, with a search that was interrupted: shown and resumed by the present program.
 
 A file is made with the tables of the program that wrote its schema, and holds what that stored. Schema 1: no time limits among the
-candidates, no company of probes, no versions. Schema 2: no campaigns.
+candidates, no company of probes, no versions. Schema 2: no campaigns. Schema 3: the victim ran once in each probe.
 """
 import json
 import os
@@ -41,20 +41,37 @@ FROM_1_TO_2 = """
   ALTER TABLE observation ADD COLUMN version TEXT NOT NULL DEFAULT '';
   PRAGMA user_version = 2;
 """
+FROM_2_TO_3 = """
+  CREATE TABLE campaign (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, created REAL NOT NULL, directory TEXT NOT NULL,
+    options TEXT NOT NULL, victims TEXT NOT NULL, all_tried INTEGER NOT NULL DEFAULT 0);
+  CREATE TABLE shared_run (
+    campaign INTEGER NOT NULL REFERENCES campaign(id) ON DELETE CASCADE,
+    sequence INTEGER NOT NULL,
+    victim TEXT NOT NULL, ran TEXT NOT NULL, outcome INTEGER NOT NULL, traceback TEXT NOT NULL,
+    beside INTEGER NOT NULL,
+    PRIMARY KEY (campaign, sequence)) WITHOUT ROWID;
+  ALTER TABLE session ADD COLUMN campaign INTEGER REFERENCES campaign(id) ON DELETE SET NULL;
+  ALTER TABLE session ADD COLUMN campaign_victim INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE observation ADD COLUMN lost INTEGER NOT NULL DEFAULT 0;
+  PRAGMA user_version = 3;
+"""
+STEPS = (SCHEMA_1, FROM_1_TO_2, FROM_2_TO_3)
 NEW_OF_CASE = ("other_workers", "side_by_side")
+PROBES = 6  # fewer than any verdict takes
 NEW_OF_OPTIONS = ("jobs_given", "launcher", "launcher_directory")
 
 
 class MigrationTest(SurvivalProject):
     def old_file(self, schema):
         """What the interrupted search has stored, written as a file of that schema."""
-        ran = self.run_program("--run-id", "7", "--max-probes", "12", ONE_IN="1")
+        ran = self.run_program("--run-id", "7", "--max-probes", str(PROBES), ONE_IN="1")
         self.assertIn(ran.returncode, (3, 4), ran.stderr)
         exported = self.export()
         file = self.folder / ".flakebisect" / "sessions.sqlite"
         present = sqlite3.connect(file)
         old = sqlite3.connect(self.folder / "old.sqlite")
-        old.executescript(SCHEMA_1 + (FROM_1_TO_2 if schema == 2 else ""))
+        old.executescript("".join(STEPS[:schema]))
         for table in ("session", "observation", "failure"):
             columns = [row[1] for row in old.execute(f"PRAGMA table_info({table})")]
             for row in present.execute(f"SELECT {', '.join(columns)} FROM {table}").fetchall():
@@ -62,16 +79,19 @@ class MigrationTest(SurvivalProject):
                 if table == "session":
                     row["state"] = "running"  # it was killed
                     row["report"] = ""
-                if table == "session" and schema == 1:
+                if table == "session":
                     problem = json.loads(row["problem"])
-                    for name in NEW_OF_CASE:
-                        problem.pop(name, None)
-                    for candidate in problem["candidates"]:
-                        candidate.pop("longest_seconds", None)
-                    row["problem"] = json.dumps(problem)
                     options = json.loads(row["options"])
-                    for name in NEW_OF_OPTIONS:
-                        options.pop(name, None)
+                    problem.pop("most_victim_runs")
+                    options.pop("victim_runs")
+                    if schema == 1:
+                        for name in NEW_OF_CASE:
+                            problem.pop(name, None)
+                        for candidate in problem["candidates"]:
+                            candidate.pop("longest_seconds", None)
+                        for name in NEW_OF_OPTIONS:
+                            options.pop(name, None)
+                    row["problem"] = json.dumps(problem)
                     row["options"] = json.dumps(options)
                 old.execute(f"INSERT INTO {table} ({', '.join(row)}) VALUES ({', '.join('?' * len(row))})",
                             list(row.values()))
@@ -89,21 +109,25 @@ class MigrationTest(SurvivalProject):
     def test_schema_2(self):
         self.shown_and_resumed(2)
 
+    def test_schema_3(self):
+        self.shown_and_resumed(3)
+
     def shown_and_resumed(self, schema):
         file, before = self.old_file(schema)
         listed = self.run_program("sessions")
         self.assertEqual(listed.returncode, 0, listed.stderr)
         self.assertIn(VICTIM, listed.stdout)
-        self.assertIn("12 probes", listed.stdout)
+        self.assertIn(f"{PROBES} probes", listed.stdout)
         shown = self.run_program("sessions", "show", "1")
         self.assertEqual(shown.returncode, 0, shown.stderr)
-        self.assertEqual(sqlite3.connect(file).execute("PRAGMA user_version").fetchone()[0], 3)
+        self.assertEqual(sqlite3.connect(file).execute("PRAGMA user_version").fetchone()[0], 4)
         after = self.export()
         self.assertFalse(after["one_at_a_time"])
         self.assertIsNone(after["campaign"])
         self.assertEqual(len(after["observations"]), len(before["observations"]))
         for one, other in zip(after["observations"], before["observations"]):
             self.assertEqual((one["beside"], one["version"]), (0, "" if schema == 1 else other["version"]))
+            self.assertEqual((one["victim_runs"], one["victim_runs_asked"]), (1, 1))
             for name in ("source", "purpose", "outcome", "asked", "ran", "seconds", "made_at", "signature"):
                 self.assertEqual(one[name], other[name], name)
 
