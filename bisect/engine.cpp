@@ -37,6 +37,7 @@ Engine::State::State(Problem problem_, EngineOptions options_)
     : problem(std::move(problem_)),
       options(options_),
       told_startup_seconds(problem.startup_seconds),
+      told_victim_seconds(problem.victim_seconds),
       evidence(problem.candidates.size()),
       posterior(problem),
       ran_usably(problem.candidates.size(), false) {}
@@ -154,13 +155,19 @@ Probe Engine::State::issue(std::vector<TestIndex> subset, Purpose purpose, std::
 
 void Engine::State::learn_overhead(const Observation& observation) {
   if (!(observation.seconds > 0)) return;
+  // The estimates that came with the problem are worth five probes.
+  constexpr double prior_runs = 5;
+  if (problem.most_victim_runs > 1 && observation.victim_seconds > 0) {
+    victim_seconds += observation.victim_seconds;
+    ++victim_seconds_runs;
+    problem.victim_seconds = (prior_runs * told_victim_seconds + victim_seconds) /
+                             (prior_runs + static_cast<double>(victim_seconds_runs));
+  }
   double tests = problem.victim_seconds * observation.victim_runs;
   for (const TestIndex test : observation.ran) tests += problem.candidates[test].seconds;
   overhead_seconds += std::max(0.0, observation.seconds - tests);
   ++overhead_runs;
-  // The estimate that came with the problem is worth five probes. A warm server's restarts are spread over
-  // the probes that it serves.
-  constexpr double prior_runs = 5;
+  // A warm server's restarts are spread over the probes that it serves.
   problem.startup_seconds = (prior_runs * told_startup_seconds + overhead_seconds) /
                             (prior_runs + static_cast<double>(overhead_runs));
 }
@@ -402,7 +409,7 @@ std::optional<Probe> Engine::next_probe() {
         "alone it failed in {} of {} runs, behind the whole list in {} of {}: what makes it fail alone is "
         "not "
         "what made it fail in the recorded run, and that did not come back; mend the failure alone first",
-        arms.alone.probe_failures, arms.alone.probe_runs, arms.most.probe_failures, arms.most.probe_runs);
+        arms.alone.probe_failures, arms.alone.victim_runs, arms.most.probe_failures, arms.most.victim_runs);
     return std::nullopt;
   }
   if (state.comparing_lists()) {
