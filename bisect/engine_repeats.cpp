@@ -9,7 +9,7 @@ namespace flakebisect::bisect {
 
 namespace {
 
-constexpr std::array<double, repeat_forms> prior{0.58, 0.10, 0.30, 0.02};
+constexpr std::array<double, repeat_forms> prior{0.56, 0.10, 0.30, 0.04};
 
 // Rates at which the victim may fail: equal steps of the log-odds from 0.7 % to 99.3 %.
 constexpr Eigen::Index rates = 21;
@@ -40,10 +40,17 @@ double prior_of_run(std::uint32_t run) {
   return run == 2 ? at_the_second : (1 - at_the_second) / (run * harmonic);
 }
 
+// Or the likelier the more runs there were: each adds so much, from 0.0001 to 0.3; the first hardly fails.
+constexpr double share_of_wearing = 0.5, first_run_wears = 1e-3;
+double wearing_hazard(Eigen::Index i, std::uint32_t passes) {
+  const double step = 1e-4 * std::pow(3000.0, static_cast<double>(i) / (rates - 1));
+  return std::min(0.95, step * (passes == 0 ? first_run_wears : static_cast<double>(passes)));
+}
+
 // Form by which later runs are counted only where the others, by which they must not be, are less likely.
 constexpr double doubt = 0.05;
 // And a verdict rests on them only where it is excluded that the victim makes itself fail.
-constexpr double doubt_of_a_verdict = 0.02;
+constexpr double doubt_of_a_verdict = 0.01;
 
 constexpr double clearly = 2;
 
@@ -56,7 +63,7 @@ double log_mean(const Logs& logs) {
 
 }  // namespace
 
-Repeats::Repeats() : log_which_run_(Eigen::ArrayXd::Zero(rates)) {
+Repeats::Repeats() : log_which_run_(Eigen::ArrayXd::Zero(rates)), log_wearing_(Eigen::ArrayXd::Zero(rates)) {
   for (std::size_t form = 0; form < 2; ++form)
     for (std::uint32_t k = 0; k < most_runs_of_a_probe; ++k)
       worth_[form][k + 1] = worth_[form][k] + hazard(1, k, correlation_of(static_cast<Eigen::Index>(form)));
@@ -82,6 +89,16 @@ void Repeats::add(const SubsetBits& list, bool failed, std::uint32_t runs, std::
       const double log_failed = std::log(-std::expm1(log_none));
       behind.log_likelihood(i, form) += log_here - (first_failure ? log_failed : 0);
       if (form == 0 && failed && asked > 1) log_which_run_[i] += log_here - log_failed;
+    }
+  if (failed && asked > 1)
+    for (Eigen::Index i = 0; i < rates; ++i) {
+      double log_here = 0, log_none = 0;
+      for (std::uint32_t k = 0; k < asked; ++k) {
+        const double failing = wearing_hazard(i, k);
+        if (k + 1 == runs) log_here = log_none + std::log(failing);
+        log_none += std::log1p(-failing);
+      }
+      log_wearing_[i] += log_here - std::log(-std::expm1(log_none));
     }
   behind.counts = behind.counts || failed || whole;
   if (failed && asked > 1) {
@@ -112,6 +129,8 @@ void Repeats::learn() {
     }
     repeating = stats::log_add(repeating, log_of_k);
   }
+  repeating = stats::log_add(std::log1p(-share_of_wearing) + repeating,
+                             std::log(share_of_wearing) + log_mean(log_wearing_));
   // How often there is a failure at all is not what tells this form from by_run.
   log_weight[3] = log_weight[0] + repeating - log_mean(log_which_run_);
   double high = stats::minus_infinity, total = 0;

@@ -28,8 +28,9 @@ enum class RepeatForm : std::uint8_t {
   /// Everything: what was decided before the first one holds for all of them. One that passes is followed by
   /// none that fails, so there is nothing to be had from more than one.
   by_process,
-  /// The runs before it make it fail (a victim that pollutes itself, or leaks): at about the same run each
-  /// time. That is another failure than the recorded one, in which it ran once.
+  /// The runs before it make it fail (a victim that pollutes itself, or leaks): at the same run each time, or
+  /// the likelier the more of them there were. That is another failure than the recorded one, in which it ran
+  /// once.
   by_repeating,
 };
 inline constexpr std::size_t repeat_forms = 4;
@@ -79,6 +80,7 @@ class Repeats {
   std::array<double, 3> log_marginal_{};  ///< sums over the lists
   /// Of by_run: of which runs failed alone, given that one did.
   Eigen::ArrayXd log_which_run_;
+  Eigen::ArrayXd log_wearing_;  ///< the same where each run makes the next likelier to fail: by how much
   std::map<std::uint32_t, std::uint32_t> failed_at_;  ///< how often each run was the one that failed
   std::uint64_t later_failures_ = 0;
   /// What so many passing runs of one process are worth, by_run and alike.

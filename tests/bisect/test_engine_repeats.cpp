@@ -210,6 +210,17 @@ TEST_CASE("a victim that wears itself out at its tenth run is not said to fail o
   }
 }
 
+TEST_CASE("a victim that wears out sooner or later is not said to fail on its own") {
+  for (std::uint64_t seed = 1; seed <= 10; ++seed) {
+    const RepeatedSearch result =
+        search_repeating(32, seed, [](const std::vector<TestIndex>& ran, std::uint32_t run, Rng& rng) {
+          return rng.bernoulli(0.01 * (run - 1)) || (has(ran, 11) && rng.bernoulli(0.1));
+        });
+    CHECK(result.verdict.kind == Kind::polluter);
+    CHECK(result.verdict.tests == std::vector<TestIndex>{11});
+  }
+}
+
 TEST_CASE("a runner that runs the victim once although it was asked for more is not asked again") {
   const RepeatedSearch result = search_repeating(
       32, 1,
