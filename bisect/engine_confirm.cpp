@@ -85,7 +85,9 @@ std::uint64_t Engine::State::list_results_lacking() const {
 
 bool Engine::State::seen_enough(const Answer& answer) const {
   if (answer.kind == Kind::not_reproduced && list_results_lacking() > 0) return false;
-  if (!reproduced_enough(answer) || !repeats.trusted()) return false;
+  if (!reproduced_enough(answer)) return false;
+  // What the victim does to itself it does in both arms of a confirmation; 'self' has only one.
+  if (answer.kind == Kind::self && !repeats.trusted()) return false;
   // The arms of a leak cannot tell it from a test that every failing list held.
   return answer.kind != Kind::cumulative || to_tests(evidence.common_to_failures()).empty();
 }
