@@ -317,7 +317,8 @@ void Engine::State::observe(const Observation& observation) {
     seen.push_back(one);
     const RepeatForm before = repeats.counted_as();
     if (observation.source == Source::probe)
-      repeats.add(one.list, failed, victim_runs, asked_runs, most_of_list(observation.ran));
+      repeats.add(one.list, failed, victim_runs, asked_runs, most_of_list(observation.ran),
+                  is_alone(observation.ran));
     if (repeats.counted_as() != before) {
       evidence.clear();
       runs_in_process.clear();

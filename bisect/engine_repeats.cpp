@@ -47,7 +47,7 @@ double wearing_hazard(Eigen::Index i, std::uint32_t passes) {
   return std::min(0.95, step * (passes == 0 ? first_run_wears : static_cast<double>(passes)));
 }
 
-// Form by which later runs are counted only where the others, by which they must not be, are less likely.
+// Later runs count only where it is less likely that the first one decides for all.
 constexpr double doubt = 0.05;
 // And a verdict rests on them only where it is excluded that the victim makes itself fail.
 constexpr double doubt_of_a_verdict = 0.01;
@@ -63,14 +63,51 @@ double log_mean(const Logs& logs) {
 
 }  // namespace
 
-Repeats::Repeats() : log_which_run_(Eigen::ArrayXd::Zero(rates)), log_wearing_(Eigen::ArrayXd::Zero(rates)) {
+Repeats::WhichRun::WhichRun()
+    : log_by_run(Eigen::ArrayXd::Zero(rates)), log_wearing(Eigen::ArrayXd::Zero(rates)) {}
+
+void Repeats::WhichRun::add(std::uint32_t run, std::uint32_t asked) {
+  ++failed_at[run];
+  later += run > 1 ? 1 : 0;
+  const auto learn = [&](Eigen::ArrayXd& logs, auto&& failing_at) {
+    for (Eigen::Index i = 0; i < rates; ++i) {
+      double log_here = 0, log_none = 0;
+      for (std::uint32_t k = 0; k < asked; ++k) {
+        const double failing = failing_at(i, k);
+        if (k + 1 == run) log_here = log_none + std::log(failing);
+        log_none += std::log1p(-failing);
+      }
+      logs[i] += log_here - std::log(-std::expm1(log_none));
+    }
+  };
+  learn(log_by_run,
+        [](Eigen::Index i, std::uint32_t k) { return hazard(rate_at(i), k, assumed_repeat_correlation); });
+  learn(log_wearing, wearing_hazard);
+}
+
+double Repeats::WhichRun::log_ratio() const {
+  // At run k each time, for each k; a first run that fails is not what repeating does.
+  double repeating = stats::minus_infinity;
+  for (std::uint32_t k = 2; k <= latest; ++k) {
+    double log_of_k = std::log(prior_of_run(k));
+    for (const auto& [run, times] : failed_at)
+      log_of_k += times * std::log(run == k ? 1 - at_another : at_another / latest);
+    repeating = stats::log_add(repeating, log_of_k);
+  }
+  return stats::log_add(std::log1p(-share_of_wearing) + repeating,
+                        std::log(share_of_wearing) + log_mean(log_wearing)) -
+         log_mean(log_by_run);
+}
+
+Repeats::Repeats() {
   for (std::size_t form = 0; form < 2; ++form)
     for (std::uint32_t k = 0; k < most_runs_of_a_probe; ++k)
       worth_[form][k + 1] = worth_[form][k] + hazard(1, k, correlation_of(static_cast<Eigen::Index>(form)));
   learn();
 }
 
-void Repeats::add(const SubsetBits& list, bool failed, std::uint32_t runs, std::uint32_t asked, bool whole) {
+void Repeats::add(const SubsetBits& list, bool failed, std::uint32_t runs, std::uint32_t asked, bool whole,
+                  bool alone) {
   asked = std::max(asked, runs);
   const auto [found, is_new] = behind_.try_emplace(list);
   Behind& behind = found->second;
@@ -86,24 +123,12 @@ void Repeats::add(const SubsetBits& list, bool failed, std::uint32_t runs, std::
         log_none += std::log1p(-failing);
         if (!failed && k + 1 == runs) log_here = log_none;
       }
-      const double log_failed = std::log(-std::expm1(log_none));
-      behind.log_likelihood(i, form) += log_here - (first_failure ? log_failed : 0);
-      if (form == 0 && failed && asked > 1) log_which_run_[i] += log_here - log_failed;
-    }
-  if (failed && asked > 1)
-    for (Eigen::Index i = 0; i < rates; ++i) {
-      double log_here = 0, log_none = 0;
-      for (std::uint32_t k = 0; k < asked; ++k) {
-        const double failing = wearing_hazard(i, k);
-        if (k + 1 == runs) log_here = log_none + std::log(failing);
-        log_none += std::log1p(-failing);
-      }
-      log_wearing_[i] += log_here - std::log(-std::expm1(log_none));
+      behind.log_likelihood(i, form) += log_here - (first_failure ? std::log(-std::expm1(log_none)) : 0);
     }
   behind.counts = behind.counts || failed || whole;
   if (failed && asked > 1) {
-    ++failed_at_[runs];
-    later_failures_ += runs > 1 ? 1 : 0;
+    which_run_.add(runs, asked);
+    if (alone) which_run_alone_.add(runs, asked);
   }
   if (!behind.counts) return;
   for (std::size_t form = 0; form < 3; ++form) {
@@ -119,20 +144,8 @@ void Repeats::add(const SubsetBits& list, bool failed, std::uint32_t runs, std::
 void Repeats::learn() {
   std::array<double, repeat_forms> log_weight{};
   for (std::size_t form = 0; form < 3; ++form) log_weight[form] = log_marginal_[form];
-  // At run k each time, for each k; a first run that fails is not what repeating does.
-  double repeating = stats::minus_infinity;
-  for (std::uint32_t k = 2; k <= latest; ++k) {
-    double log_of_k = std::log(prior_of_run(k));
-    for (const auto& [run, times] : failed_at_) {
-      const double share = run == k ? 1 - at_another : at_another / latest;
-      log_of_k += times * (run == 1 ? std::log(at_another / latest) : std::log(share));
-    }
-    repeating = stats::log_add(repeating, log_of_k);
-  }
-  repeating = stats::log_add(std::log1p(-share_of_wearing) + repeating,
-                             std::log(share_of_wearing) + log_mean(log_wearing_));
   // How often there is a failure at all is not what tells this form from by_run.
-  log_weight[3] = log_weight[0] + repeating - log_mean(log_which_run_);
+  log_weight[3] = log_weight[0] + which_run_.log_ratio();
   double high = stats::minus_infinity, total = 0;
   for (std::size_t form = 0; form < repeat_forms; ++form) {
     log_weight[form] += std::log(prior[form]);
@@ -144,7 +157,7 @@ void Repeats::learn() {
   const double by_run = probability(RepeatForm::by_run), alike = probability(RepeatForm::alike);
   if (probability(RepeatForm::by_repeating) > 0.5)
     counted_as_ = RepeatForm::by_repeating;
-  else if (by_run + alike < 1 - doubt)
+  else if (probability(RepeatForm::by_process) > doubt)
     counted_as_ = RepeatForm::by_process;
   else
     // All evidence is counted anew where this changes: not for a trifle.
@@ -168,8 +181,9 @@ bool Repeats::later_failures_count() const {
 }
 
 bool Repeats::trusted() const {
-  return later_failures_ == 0 || counted_as_ == RepeatForm::by_repeating ||
-         probability(RepeatForm::by_repeating) <= doubt_of_a_verdict;
+  if (which_run_alone_.later == 0 || counted_as_ == RepeatForm::by_repeating) return true;
+  return std::log(prior[3]) - std::log1p(-prior[3]) + which_run_alone_.log_ratio() <=
+         stats::logit(doubt_of_a_verdict);
 }
 
 double Repeats::fails_within(double rate, std::uint32_t runs) const {

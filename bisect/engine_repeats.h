@@ -46,7 +46,9 @@ class Repeats {
   /// A probe in which the victim was to run `asked` times at most behind `list`: it failed at its `runs`-th
   /// run, or passed in all `runs`. `whole`: it is the list behind which it is known to fail. Of any other the
   /// first failure says only which run it was, given that one failed, and before it nothing is said.
-  void add(const SubsetBits& list, bool failed, std::uint32_t runs, std::uint32_t asked, bool whole);
+  /// `alone`: no test of the failing run is in it.
+  void add(const SubsetBits& list, bool failed, std::uint32_t runs, std::uint32_t asked, bool whole,
+           bool alone = false);
 
   /// Posterior probability of a form.
   double probability(RepeatForm form) const;
@@ -55,8 +57,9 @@ class Repeats {
   double passes(std::uint32_t runs) const;
   /// Whether a failure at a later run than the first is taken for one of the recorded kind.
   bool later_failures_count() const;
-  /// Whether what later runs showed may carry a verdict: that the victim makes itself fail is excluded, or
-  /// it never failed but at its first run, or only first runs count.
+  /// Whether the victim's later failures alone may carry the verdict that it fails on its own: that it makes
+  /// itself fail is excluded by them (behind other lists another cause may be at work), or there are none, or
+  /// only first runs count.
   bool trusted() const;
   /// The runs that count, as passes() has it; changes where what was counted before must be counted anew.
   RepeatForm counted_as() const { return counted_as_; }
@@ -78,11 +81,18 @@ class Repeats {
   };
   std::unordered_map<SubsetBits, Behind, SubsetHash> behind_;
   std::array<double, 3> log_marginal_{};  ///< sums over the lists
-  /// Of by_run: of which runs failed alone, given that one did.
-  Eigen::ArrayXd log_which_run_;
-  Eigen::ArrayXd log_wearing_;  ///< the same where each run makes the next likelier to fail: by how much
-  std::map<std::uint32_t, std::uint32_t> failed_at_;  ///< how often each run was the one that failed
-  std::uint64_t later_failures_ = 0;
+  /// Which runs failed, given that one did: all that by_run and by_repeating are told apart by.
+  struct WhichRun {
+    WhichRun();
+    void add(std::uint32_t run, std::uint32_t asked);
+    /// log of how much likelier it is if the victim makes itself fail than if each run fails on its own.
+    double log_ratio() const;
+    Eigen::ArrayXd log_by_run;   ///< rate by rate
+    Eigen::ArrayXd log_wearing;  ///< by how much each run makes the next likelier to fail
+    std::map<std::uint32_t, std::uint32_t> failed_at;  ///< how often each run was the one that failed
+    std::uint64_t later = 0;                           ///< of them, other than the first
+  };
+  WhichRun which_run_, which_run_alone_;
   /// What so many passing runs of one process are worth, by_run and alike.
   std::array<std::array<double, most_runs_of_a_probe + 1>, 2> worth_{};
   double worth(RepeatForm form, std::uint32_t runs) const {

@@ -90,12 +90,12 @@ TEST_CASE("before anything is known only the first run of a process counts") {
 
 TEST_CASE("failures at all sorts of runs show that each run fails on its own") {
   Repeats repeats;
-  for (const std::uint32_t run : {9U, 21U, 4U, 14U}) repeats.add(whole_list, true, run, 32, true);
+  for (const std::uint32_t run : {9U, 21U, 4U, 14U}) repeats.add(whole_list, true, run, 32, true, true);
   CHECK(repeats.probability(RepeatForm::by_process) == 0);
   CHECK(repeats.counted_as() == RepeatForm::by_run);
   // Later ones, all of them: that each run makes the next likelier to fail is not excluded yet.
   CHECK_FALSE(repeats.trusted());
-  repeats.add(whole_list, true, 1, 32, true);
+  repeats.add(whole_list, true, 1, 32, true, true);
   CHECK(repeats.trusted());
   CHECK(repeats.passes(1) == 1);
   CHECK(repeats.passes(32) > 20);
@@ -135,7 +135,7 @@ TEST_CASE("failures at the same later run each time are the victim's own doing a
 
 TEST_CASE("a verdict does not rest on a single later failure that the victim may have made itself") {
   Repeats repeats;
-  repeats.add(whole_list, true, 2, 32, true);
+  repeats.add(whole_list, true, 2, 32, true, true);
   CHECK_FALSE(repeats.trusted());
 }
 
@@ -214,14 +214,15 @@ TEST_CASE("a victim that wears itself out at its tenth run is not said to fail o
 }
 
 TEST_CASE("a victim that wears out sooner or later is not said to fail on its own") {
-  for (std::uint64_t seed = 1; seed <= 10; ++seed) {
+  int wrong = 0;
+  for (std::uint64_t seed = 1; seed <= 40; ++seed) {
     const RepeatedSearch result =
         search_repeating(32, seed, [](const std::vector<TestIndex>& ran, std::uint32_t run, Rng& rng) {
           return rng.bernoulli(0.01 * (run - 1)) || (has(ran, 11) && rng.bernoulli(0.1));
         });
-    CHECK(result.verdict.kind == Kind::polluter);
-    CHECK(result.verdict.tests == std::vector<TestIndex>{11});
+    wrong += result.verdict.tests == std::vector<TestIndex>{11} ? 0 : 1;
   }
+  CHECK(wrong <= 2);  // one in twenty: the confidence asked for
 }
 
 TEST_CASE("a runner that runs the victim once although it was asked for more is not asked again") {
