@@ -187,8 +187,8 @@ bool Repeats::trusted() const {
 }
 
 double Repeats::fails_within(double rate, std::uint32_t runs) const {
-  if (runs <= 1) return rate;
-  rate = std::clamp(rate, 0.0, 1.0 - 1e-9);
+  if (runs <= 1 || rate >= 1) return rate;
+  rate = std::max(rate, 0.0);
   const double log_pass = std::log1p(-rate);
   const double once = probability(RepeatForm::by_process) + probability(RepeatForm::by_repeating);
   return once * rate -
