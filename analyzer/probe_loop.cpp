@@ -121,7 +121,6 @@ Observation make_observation(const Probe& probe, const ProbeResult& result, cons
   observation.outcome = outcome;
   observation.victim_runs = std::max<std::uint32_t>(1, result.victim_runs);
   observation.victim_runs_asked = probe.victim_runs;
-  observation.victim_seconds = std::max(0.0, result.victim_seconds.value_or(0));
   observation.purpose = probe.purpose;
   observation.seconds = result.wall_seconds;
   observation.process = result.process;

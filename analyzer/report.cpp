@@ -137,20 +137,33 @@ void fill_verdict(Report& report, const bisect::Verdict& verdict, double confide
   report.ruled_out = ruled_out(report);
 }
 
-void set_seconds_per_run(Report& report, double victim_seconds) {
+void set_seconds_per_run(Report& report) {
   std::set<std::string> wanted(report.reproduce.tests.begin(), report.reproduce.tests.end());
   if (report.side_by_side) wanted = {report.reproduce.beside.begin(), report.reproduce.beside.end()};
   wanted.erase(report.victim);
-  double seconds = 0;
-  std::uint64_t runs = 0;
+  // Seconds and further runs of each such probe.
+  std::vector<std::pair<double, double>> seen;
+  double seconds = 0, further = 0, least_of_a_run = 0;
   for (const auto& probe : report.probes) {
     if (probe.outcome == bisect::Outcome::void_probe || probe.ran.size() != wanted.size()) continue;
     const auto ran = names(report, probe.ran);
     if (!std::all_of(ran.begin(), ran.end(), [&](const auto& id) { return wanted.count(id) != 0; })) continue;
-    seconds += std::max(0.0, probe.seconds - victim_seconds * (probe.victim_runs - 1));
-    ++runs;
+    const double of_a_run = probe.seconds / probe.victim_runs;
+    least_of_a_run = seen.empty() ? of_a_run : std::min(least_of_a_run, of_a_run);
+    seen.emplace_back(probe.seconds, probe.victim_runs - 1);
+    seconds += probe.seconds;
+    further += probe.victim_runs - 1;
   }
-  if (runs != 0) report.reproduce.seconds_per_run = seconds / static_cast<double>(runs);
+  if (seen.empty()) return;
+  const auto count = static_cast<double>(seen.size());
+  // A further run, by least squares: the victim's first one may hold set-up that the others do not need.
+  double product = 0, square = 0;
+  for (const auto& [one_seconds, one_further] : seen) {
+    product += (one_further - further / count) * (one_seconds - seconds / count);
+    square += (one_further - further / count) * (one_further - further / count);
+  }
+  const double of_a_further_run = square > 0 ? std::clamp(product / square, 0.0, least_of_a_run) : 0.0;
+  report.reproduce.seconds_per_run = (seconds - of_a_further_run * further) / count;
 }
 
 void add_posterior_step(Report& report, std::uint64_t probes,

@@ -166,9 +166,8 @@ struct Report {
 void fill_verdict(Report& report, const bisect::Verdict& verdict, double confidence);
 
 /// reproduce.seconds_per_run, from the probes of the reproduction's own tests: their mean, start-up included,
-/// without further runs of the victim, each of which took `victim_seconds`. Unchanged where there were none.
-/// fill_verdict() and `report.probes` come before.
-void set_seconds_per_run(Report& report, double victim_seconds = 0);
+/// without what further runs of the victim took. Unchanged where there were none.
+void set_seconds_per_run(Report& report);
 
 /// Adds a step to the evolution of the posterior.
 void add_posterior_step(Report& report, std::uint64_t probes,

@@ -450,18 +450,12 @@ SearchEnd run_search(Bisection& bisection, const std::optional<Turn>& turn) {
   }
   report.cost = {gathered.probes, gathered.voids, gathered.test_seconds, loop.status.elapsed_seconds,
                  gathered.repeats};
-  double first_run_seconds = 0;
-  std::uint64_t repeated = 0;
   for (auto& stored : bisection.store->observations(bisection.session)) {
     auto& one = stored.observation;
     if (one.source != Source::probe) continue;
     report.probes.push_back({std::move(one.ran), one.outcome, one.purpose, one.seconds, one.victim_runs});
-    if (one.victim_runs == 1 || stored.victim_seconds < 0) continue;
-    first_run_seconds += stored.victim_seconds;
-    ++repeated;
   }
-  set_seconds_per_run(
-      report, repeated == 0 ? facts.victim_seconds : first_run_seconds / static_cast<double>(repeated));
+  set_seconds_per_run(report);
   report.failure.traceback = facts.traceback;
   if (!facts.traceback.empty())
     report.failure.signature = signature_text(failure_signature(facts.traceback, facts.victim));

@@ -413,7 +413,6 @@ std::vector<StoredObservation> SessionStore::observations(std::int64_t id) {
       observation.seconds = row.getColumn(6).getDouble();
       stored.startup_seconds = row.getColumn(7).getDouble();
       stored.victim_seconds = row.getColumn(8).getDouble();
-      observation.victim_seconds = std::max(0.0, stored.victim_seconds);
       observation.process = static_cast<std::uint64_t>(row.getColumn(9).getInt64());
       stored.signature = row.getColumn(10).getString();
       stored.void_reason = row.getColumn(11).getString();

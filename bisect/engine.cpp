@@ -37,7 +37,6 @@ Engine::State::State(Problem problem_, EngineOptions options_)
     : problem(std::move(problem_)),
       options(options_),
       told_startup_seconds(problem.startup_seconds),
-      told_victim_seconds(problem.victim_seconds),
       evidence(problem.candidates.size()),
       posterior(problem),
       ran_usably(problem.candidates.size(), false) {}
@@ -155,14 +154,8 @@ Probe Engine::State::issue(std::vector<TestIndex> subset, Purpose purpose, std::
 
 void Engine::State::learn_overhead(const Observation& observation) {
   if (!(observation.seconds > 0)) return;
-  // The estimates that came with the problem are worth five probes.
+  // The estimate that came with the problem is worth five probes.
   constexpr double prior_runs = 5;
-  if (problem.most_victim_runs > 1 && observation.victim_seconds > 0) {
-    victim_seconds += observation.victim_seconds;
-    ++victim_seconds_runs;
-    problem.victim_seconds = (prior_runs * told_victim_seconds + victim_seconds) /
-                             (prior_runs + static_cast<double>(victim_seconds_runs));
-  }
   double tests = problem.victim_seconds * observation.victim_runs;
   for (const TestIndex test : observation.ran) tests += problem.candidates[test].seconds;
   overhead_seconds += std::max(0.0, observation.seconds - tests);

@@ -90,7 +90,6 @@ struct Observation {
   Purpose purpose = Purpose::search;
   double weight = 1;   ///< of history: 1 is as good as a probe, less is tempered likelihood (age, other code)
   double seconds = 0;  ///< what it cost, start-up included
-  double victim_seconds = 0;   ///< how long the victim's first run took; 0: not known
   std::uint64_t process = 0;   ///< equal values: made by forks of one warm server; 0: a process of its own
   std::uint64_t probe_id = 0;  ///< Probe::id it answers; 0 for history
 };

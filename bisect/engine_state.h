@@ -335,16 +335,14 @@ struct Engine::State {
   std::optional<Probe> follow_up_probe();
   void observe_follow_up(const Observation& observation);
 
-  /// Start-up is what probes were seen to cost beside their tests. Where the victim may run several times in
-  /// one, its own duration is learned too.
+  /// Start-up is what probes were seen to cost beside their tests.
   void learn_overhead(const Observation& observation);
 
   Problem problem;
   const EngineOptions options;
   const double told_startup_seconds;
-  const double told_victim_seconds;
-  double overhead_seconds = 0, victim_seconds = 0;
-  std::uint64_t overhead_runs = 0, victim_seconds_runs = 0;
+  double overhead_seconds = 0;
+  std::uint64_t overhead_runs = 0;
   double probed_seconds = 0, full_list_seconds = 0;  ///< expected cost of the probes made; of the full list's
   double compared_seconds = 0;                       ///< of those of most of the list
   std::uint64_t list_results = 0;                    ///< probes of most of the list that passed or failed
