@@ -154,13 +154,13 @@ Probe Engine::State::issue(std::vector<TestIndex> subset, Purpose purpose, std::
 
 void Engine::State::learn_overhead(const Observation& observation) {
   if (!(observation.seconds > 0)) return;
-  // The estimate that came with the problem is worth five probes.
-  constexpr double prior_runs = 5;
   double tests = problem.victim_seconds * observation.victim_runs;
   for (const TestIndex test : observation.ran) tests += problem.candidates[test].seconds;
   overhead_seconds += std::max(0.0, observation.seconds - tests);
   ++overhead_runs;
-  // A warm server's restarts are spread over the probes that it serves.
+  // The estimate that came with the problem is worth five probes. A warm server's restarts are spread over
+  // the probes that it serves.
+  constexpr double prior_runs = 5;
   problem.startup_seconds = (prior_runs * told_startup_seconds + overhead_seconds) /
                             (prior_runs + static_cast<double>(overhead_runs));
 }
@@ -299,29 +299,26 @@ void Engine::State::observe(const Observation& observation) {
     learn_overhead(observation);
     learn_usable(observation.ran);
     if (most_of_list(asked)) ++list_results;
-    if (is_alone(observation.ran))
+    if (is_alone(observation.ran)) {
+      first_run_fails_alone.observe(failed && victim_runs == 1);
       for (std::uint32_t run = 1; run <= victim_runs; ++run)
         fails_alone.observe(failed && run == victim_runs);
+    }
   }
   const double weight = std::min(observation.weight, 1.0);
-  Seen one{{}, failed, observation.source, weight, observation.process, victim_runs};
-  if (problem.most_victim_runs > 1 || victim_runs > 1) {
-    one.list = to_bits(observation.ran, problem.candidates.size());
-    seen.push_back(one);
-    const RepeatForm before = repeats.counted_as();
-    if (observation.source == Source::probe)
-      repeats.add(one.list, failed, victim_runs, asked_runs, most_of_list(observation.ran),
-                  is_alone(observation.ran));
-    if (repeats.counted_as() != before) {
-      evidence.clear();
-      runs_in_process.clear();
-      posterior = Posterior(problem);
-      for (const Seen& past : seen) count(to_tests(past.list), past);
-    } else {
-      count(observation.ran, one);
-    }
+  seen.push_back({to_bits(observation.ran, problem.candidates.size()), failed, observation.source, weight,
+                  observation.process, victim_runs});
+  const RepeatForm before = repeats.counted_as();
+  if (observation.source == Source::probe && (problem.most_victim_runs > 1 || victim_runs > 1))
+    repeats.add(seen.back().list, failed, victim_runs, asked_runs, most_of_list(observation.ran),
+                is_alone(observation.ran));
+  if (repeats.counted_as() != before) {
+    evidence.clear();
+    runs_in_process.clear();
+    posterior = Posterior(problem);
+    for (const Seen& past : seen) count(to_tests(past.list), past);
   } else {
-    count(observation.ran, one);
+    count(observation.ran, seen.back());
   }
   cached_weights.reset();
   cached_best.reset();

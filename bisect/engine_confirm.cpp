@@ -21,7 +21,7 @@ double Engine::State::log_e_needed() const {
 double Engine::State::log_e(const Answer& answer) const {
   switch (answer.kind) {
     case Kind::self:
-      return fails_alone.highest_log_e();
+      return alone_test().highest_log_e();
     case Kind::not_reproduced:
       // Nothing can be reproduced, so nothing can be confirmed: the posterior has the only word.
       return log_e_needed();
@@ -332,7 +332,7 @@ bool Engine::State::confirmation_on_its_way(const Answer& answer) const {
     return rate >= 0.5;
   };
   if (answer.kind == Kind::self) {
-    stats::RateAboveTest test = fails_alone;
+    stats::RateAboveTest test = alone_test();
     for (const auto& [id, pending] : in_flight)
       if (is_alone(pending.probe.subset))
         test.observe(likeliest(repeats.fails_within(answer.rate, pending.probe.victim_runs)));

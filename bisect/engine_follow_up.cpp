@@ -65,6 +65,7 @@ FurtherSearch::FurtherSearch(const Problem& problem, const EngineOptions& option
       passes_needed_(passes_until_sure(least_share * verdict.reproduce_rate, options.confidence)) {
   problem_.victim_seconds = problem.victim_seconds;
   problem_.startup_seconds = problem.startup_seconds;
+  problem_.most_victim_runs = problem.most_victim_runs;
   for (TestIndex test = 0; test < problem.candidates.size(); ++test) {
     if (contains_test(verdict.tests, test)) {
       inner_of_.push_back(-1);
@@ -188,6 +189,7 @@ bool Engine::State::follow_up_done() const {
 
 std::optional<Probe> Engine::State::follow_up_probe() {
   Purpose purpose = Purpose::search;
+  std::uint32_t victim_runs = 1;
   std::optional<std::vector<TestIndex>> subset;
   if (cleaner_search && !cleaner_search->done()) {
     subset = cleaner_search->next(0);
@@ -197,10 +199,11 @@ std::optional<Probe> Engine::State::follow_up_probe() {
         further_search->next(next_id, further_search->searching() ? 0 : running(further_search->rest()));
     if (probe) {
       purpose = probe->purpose;
+      victim_runs = probe->victim_runs;
       subset = std::move(probe->subset);
     }
   }
-  if (subset) return issue(std::move(*subset), purpose, std::nullopt);
+  if (subset) return issue(std::move(*subset), purpose, std::nullopt, victim_runs);
   waiting = !in_flight.empty() && !follow_up_done();
   return std::nullopt;
 }

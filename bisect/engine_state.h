@@ -279,12 +279,19 @@ struct Engine::State {
   std::uint32_t measuring_victim_runs(double seconds, double rate) const;
   /// Whether later runs of the victim in one probe can be had, and count.
   bool can_repeat() const;
-  /// What a run costs behind that list, where the victim runs as often as measuring_victim_runs() says.
-  /// Runs that count of such a probe; one that fails is the last.
+  /// Runs that count of a probe with so many at the most, where each fails at `rate`; one that fails is the
+  /// last.
   double expected_worth(double rate, std::uint32_t runs) const;
+  /// What a run that counts costs behind that list, where the victim runs as often as
+  /// measuring_victim_runs() says.
   double cost_of_a_run(const std::vector<TestIndex>& list, double rate) const;
   /// The probe that tells most by `expected`.
   Choice choose(const Weights& expected, stats::Rng rng, bool look_at_flight = true);
+  /// The test by which 'self' is confirmed: where the victim makes itself fail by running again, only its
+  /// first runs are its own failure.
+  const stats::RateAboveTest& alone_test() const {
+    return repeats.later_failures_count() ? fails_alone : first_run_fails_alone;
+  }
   /// The probe that confirms `answer`; in a new process now and then where servers are warm.
   Probe confirm(const Answer& answer);
   Probe confirming_probe(const Answer& answer);
@@ -308,7 +315,7 @@ struct Engine::State {
   void learn_void(const std::vector<TestIndex>& list);
   void learn_usable(const std::vector<TestIndex>& ran);
   /// One usable result of the past, for counting it anew where it has become clear what runs of one process
-  /// are worth. Kept only where probes may run the victim more than once.
+  /// are worth. Each is kept: a session that was begun with repeated runs may go on without.
   struct Seen {
     SubsetBits list;
     bool failed = false;
@@ -354,6 +361,7 @@ struct Engine::State {
   std::optional<Answer> cached_best;
   std::map<std::pair<Kind, std::vector<TestIndex>>, Confirmation> confirmations;
   stats::RateAboveTest fails_alone{alone_null_rate};
+  stats::RateAboveTest first_run_fails_alone{alone_null_rate};  ///< the first run of each process only
   std::map<std::uint64_t, Pending> in_flight;
   std::uint64_t issued = 0;
   std::uint64_t next_id = 1;

@@ -12,10 +12,12 @@ namespace flakebisect::bisect {
 
 namespace {
 
+/// Numbers that are looked at.
 constexpr std::array<std::uint32_t, 12> numbers{1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64};
 static_assert(numbers.back() == most_runs_of_a_probe);
 /// A victim whose duration is not known is taken to need this long.
 constexpr double unknown_victim_seconds = 0.05;
+/// At least so many where it must be seen which run fails.
 constexpr std::uint32_t runs_that_tell = 8;
 /// What a probe is taken to run while it is open which list it will be: so much of the list.
 constexpr double usual_share_of_list = 0.4;
@@ -141,12 +143,9 @@ double Engine::State::cost_of_a_run(const std::vector<TestIndex>& list, double r
 
 Choice Engine::State::choose(const Weights& expected, stats::Rng rng, bool look_at_flight) {
   const auto with = [&](std::uint32_t runs) {
-    if (runs == 1) {
-      Choice choice =
-          choose_probe(problem, expected, look_at_flight ? branches(expected, 1) : Branches(expected),
-                       options.count_probes, rng);
-      return choice;
-    }
+    if (runs == 1)
+      return choose_probe(problem, expected, look_at_flight ? branches(expected, 1) : Branches(expected),
+                          options.count_probes, rng);
     const Weights weights = lifted(expected, runs, repeats);
     const auto [in, out] = mean_rates(expected);
     Problem costlier = problem;

@@ -305,25 +305,30 @@ TEST_CASE("what a runner throws comes out of the loop, the other slots ended") {
 namespace {
 
 /// Counts the probes that run at the same time, over all slots.
+constexpr const char* met_nobody = "met nobody";
+
 struct Company {
   std::atomic<int> running{0};
   std::atomic<int> most{0};
+  std::atomic<bool> over{false};  ///< from now on probes are run one at a time
 };
 
 /// Probes that overlap get in each other's way, as the formula of the test says; each lasts until all slots
-/// that are to be busy are so, or a little while.
+/// that are to be busy are so, or so long that on a busy machine, too, whoever was started beside it is
+/// there.
 ScriptedRunner::Formula crowded(Company& company, std::size_t jobs,
                                 const std::function<ProbeResult(const ProbeRequest&, bool crowd)>& formula) {
   return [&company, jobs, formula](const ProbeRequest& request, const std::atomic<bool>& cancel) {
     ++company.running;
     bool crowd = false;
-    for (int i = 0; i < 20 && !cancel; ++i) {
+    for (int i = 0; i < 500 && !cancel && !company.over; ++i) {
       crowd = crowd || company.running.load() > 1;
       if (crowd && company.running.load() >= static_cast<int>(jobs)) break;
       std::this_thread::sleep_for(std::chrono::microseconds(200));
     }
     company.most = std::max(company.most.load(), company.running.load());
     auto result = formula(request, crowd);
+    if (!crowd) result.output_tail = met_nobody;
     --company.running;
     return result;
   };
@@ -349,6 +354,7 @@ TEST_CASE(
     seen.emplace_back(one, facts.beside);
   };
   hooks.interference = [&](const std::string& sentence) {
+    company.over = true;
     found = sentence;
     auto fresh = engine_of(20);
     for (const auto& [one, beside] : seen) {
@@ -410,6 +416,7 @@ TEST_CASE("odd results among others are compared with the same list alone") {
   std::string found;
   auto hooks = hooks_of();
   hooks.interference = [&](const std::string& sentence) {
+    company.over = true;
     found = sentence;
     return engine_of(20);
   };
@@ -557,7 +564,14 @@ TEST_CASE("a comparison of which some probes are lost with their machine comes t
   }
   std::string found;
   auto hooks = hooks_of();
+  // One that has ended and is not yet taken in is in flight for the loop: what starts then ran beside it by
+  // the loop's count, and met nobody.
+  int only_counted_beside = 0;
+  hooks.record = [&](const ProbeFacts& facts, const Observation&) {
+    if (facts.beside > 0 && facts.result.output_tail == met_nobody) ++only_counted_beside;
+  };
   hooks.interference = [&](const std::string& sentence) {
+    company.over = true;
     found = sentence;
     return engine_of(20);
   };
@@ -573,7 +587,9 @@ TEST_CASE("a comparison of which some probes are lost with their machine comes t
   const std::regex sentence(
       R"(gave no result in (\d+) of (\d+) runs beside others, and in 0 of (\d+) alone)");
   REQUIRE(std::regex_search(found, counts, sentence));
-  CHECK(counts[1] == counts[2]);
+  const int without_trouble = std::stoi(counts[2]) - std::stoi(counts[1]);
+  CHECK(without_trouble >= 0);
+  CHECK(without_trouble <= only_counted_beside);
   CHECK(std::stoi(counts[2]) + std::stoi(counts[3]) == 16);
   CHECK(engine.verdict().tests == std::vector<TestIndex>{7});
 }

@@ -237,6 +237,77 @@ TEST_CASE("a runner that runs the victim once although it was asked for more is 
   CHECK(result.most_asked == 1);
 }
 
+TEST_CASE("a session that was begun with repeated runs goes on without them and forgets nothing") {
+  Problem problem;
+  problem.candidates.assign(10, Candidate{0.5});
+  problem.startup_seconds = 2;
+  problem.victim_seconds = 0.05;
+  // It says what runs of one process are worth with the second of these: all is counted anew then.
+  std::vector<Observation> past(40);
+  for (std::size_t i = 0; i < past.size(); ++i) {
+    past[i].source = i < 30 ? Source::history : Source::probe;
+    past[i].outcome = i == 30 || i == 31 ? Outcome::fail : Outcome::pass;
+    past[i].ran = i % 2 == 0 ? std::vector<TestIndex>{3} : std::vector<TestIndex>{4};
+    if (i >= 30) past[i].probe_id = i;
+  }
+  past[30].victim_runs = 9;
+  past[31].victim_runs = 21;
+  past[30].victim_runs_asked = past[31].victim_runs_asked = 32;
+  problem.most_victim_runs = 32;
+  Engine with(problem, {});
+  problem.most_victim_runs = 1;
+  Engine without(problem, {});
+  for (const Observation& seen : past) {
+    with.observe(seen);
+    without.observe(seen);
+  }
+  const auto was = with.leading(12), is = without.leading(12);
+  REQUIRE(was.size() == is.size());
+  for (std::size_t i = 0; i < was.size(); ++i) {
+    CHECK(was[i].kind == is[i].kind);
+    CHECK(was[i].probability == Approx(is[i].probability));
+  }
+  const auto probe = without.next_probe();
+  REQUIRE(probe);
+  CHECK(probe->victim_runs == 1);
+}
+
+TEST_CASE("further polluters are found with repeated runs") {
+  Problem problem;
+  problem.candidates.assign(20, Candidate{0.5});
+  problem.startup_seconds = 2;
+  problem.victim_seconds = 0.05;
+  problem.most_victim_runs = 32;
+  EngineOptions options;
+  options.find_all = true;
+  Engine engine(problem, options);
+  Rng rng(3, 3);
+  std::uint64_t repeated = 0;
+  while (const auto probe = engine.next_probe()) {
+    Observation seen;
+    seen.ran = probe->subset;
+    seen.purpose = probe->purpose;
+    seen.probe_id = probe->id;
+    const bool can = has(probe->subset, 4) || has(probe->subset, 11);
+    bool failed = can && rng.bernoulli(0.15);
+    while (!failed && seen.victim_runs < probe->victim_runs) {
+      ++seen.victim_runs;
+      failed = can && rng.bernoulli(0.15);
+    }
+    seen.outcome = failed ? Outcome::fail : Outcome::pass;
+    repeated += engine.done() ? 0 : seen.victim_runs - 1;
+    engine.observe(seen);
+  }
+  const Verdict verdict = engine.verdict();
+  CHECK(verdict.kind == Kind::polluter);
+  REQUIRE(verdict.further_polluters.size() == 1);
+  std::vector<TestIndex> both = verdict.tests;
+  both.push_back(verdict.further_polluters[0].at(0));
+  std::sort(both.begin(), both.end());
+  CHECK(both == std::vector<TestIndex>{4, 11});
+  CHECK(repeated > 0);
+}
+
 TEST_CASE("a search that is told its past again stands where it stood, repeated runs and all") {
   Problem problem;
   problem.candidates.assign(20, Candidate{0.5});
