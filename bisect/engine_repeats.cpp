@@ -29,30 +29,33 @@ double hazard(double rate, double passes, double correlation) {
   return rate / (1.0 + passes * correlation / (1.0 - correlation));
 }
 
-// A victim that makes itself fail: at its second run in half of the cases, else at any, each factor of two
-// alike; a tenth of the times at another run.
-constexpr double at_the_second = 0.5, at_another = 0.1;
-constexpr std::uint32_t latest = most_runs_of_a_probe;
+// A victim that makes itself fail does so at its second run in half of the cases, else at any, each factor of
+// two alike; then nearly always, more often than not, or now and then. Else it fails at any other run with
+// the probability `at_another`.
+constexpr double at_the_second = 0.5, at_another = 0.1 / most_runs_of_a_probe;
+constexpr std::array<double, 3> how_often{0.95, 0.6, 0.25}, prior_of_how_often{0.6, 0.25, 0.15};
+constexpr auto runs_to_fail_at = static_cast<Eigen::Index>(most_runs_of_a_probe) - 1;
 
-double prior_of_run(std::uint32_t run) {
+double prior_of_run(Eigen::Index row) {
   double harmonic = 0;
-  for (std::uint32_t k = 3; k <= latest; ++k) harmonic += 1.0 / k;
-  return run == 2 ? at_the_second : (1 - at_the_second) / (run * harmonic);
+  for (Eigen::Index k = 1; k < runs_to_fail_at; ++k) harmonic += 1.0 / static_cast<double>(k + 2);
+  return row == 0 ? at_the_second : (1 - at_the_second) / (static_cast<double>(row + 2) * harmonic);
 }
 
-// Or the likelier the more runs there were: each adds so much, from 0.0001 to 0.3; the first hardly fails.
-constexpr double share_of_wearing = 0.5, first_run_wears = 1e-3;
+// Alone, its first run fails with this probability then.
+constexpr double first_run_fails = 1e-3;
+// Or the likelier the more runs there were: each adds so much, from 0.0001 to 0.3.
+constexpr double share_of_wearing = 0.5;
 double wearing_hazard(Eigen::Index i, std::uint32_t passes) {
-  const double step = 1e-4 * std::pow(3000.0, static_cast<double>(i) / (rates - 1));
-  return std::min(0.95, step * (passes == 0 ? first_run_wears : static_cast<double>(passes)));
+  return std::min(0.95, 1e-4 * std::pow(3000.0, static_cast<double>(i) / (rates - 1)) * passes);
 }
 
 // Later runs count only where it is less likely that the first one decides for all.
 constexpr double doubt = 0.05;
 // And a verdict rests on them only where it is excluded that the victim makes itself fail.
 constexpr double doubt_of_a_verdict = 0.01;
-
-constexpr double clearly = 2;
+// All evidence is counted anew where what is counted changes: not for a trifle.
+constexpr double clearly = 2, clearly_not_repeating = 0.2;
 
 /// log of the mean over rates that are all alike beforehand.
 template <class Logs>
@@ -63,59 +66,51 @@ double log_mean(const Logs& logs) {
 
 }  // namespace
 
-Repeats::WhichRun::WhichRun()
-    : log_by_run(Eigen::ArrayXd::Zero(rates)), log_wearing(Eigen::ArrayXd::Zero(rates)) {}
-
-void Repeats::WhichRun::add(std::uint32_t run, std::uint32_t asked) {
-  ++failed_at[run];
-  later += run > 1 ? 1 : 0;
-  const auto learn = [&](Eigen::ArrayXd& logs, auto&& failing_at) {
-    for (Eigen::Index i = 0; i < rates; ++i) {
-      double log_here = 0, log_none = 0;
-      for (std::uint32_t k = 0; k < asked; ++k) {
-        const double failing = failing_at(i, k);
-        if (k + 1 == run) log_here = log_none + std::log(failing);
-        log_none += std::log1p(-failing);
-      }
-      logs[i] += log_here - std::log(-std::expm1(log_none));
-    }
-  };
-  learn(log_by_run,
-        [](Eigen::Index i, std::uint32_t k) { return hazard(rate_at(i), k, assumed_repeat_correlation); });
-  learn(log_wearing, wearing_hazard);
+Repeats::OwnDoing::OwnDoing()
+    : log_at_one_run(runs_to_fail_at, static_cast<Eigen::Index>(how_often.size())),
+      log_wearing(Eigen::ArrayXd::Constant(rates, std::log(share_of_wearing / rates))) {
+  for (Eigen::Index row = 0; row < log_at_one_run.rows(); ++row)
+    for (std::size_t often = 0; often < how_often.size(); ++often)
+      log_at_one_run(row, static_cast<Eigen::Index>(often)) =
+          std::log((1 - share_of_wearing) * prior_of_run(row) * prior_of_how_often[often]);
 }
 
-double Repeats::WhichRun::log_ratio() const {
-  // At run k each time, for each k; a first run that fails is not what repeating does.
-  double repeating = stats::minus_infinity;
-  for (std::uint32_t k = 2; k <= latest; ++k) {
-    double log_of_k = std::log(prior_of_run(k));
-    for (const auto& [run, times] : failed_at)
-      log_of_k += times * std::log(run == k ? 1 - at_another : at_another / latest);
-    repeating = stats::log_add(repeating, log_of_k);
+void Repeats::OwnDoing::add(bool failed, std::uint32_t runs) {
+  const double later = runs - 1.0;
+  const auto at = static_cast<Eigen::Index>(runs) - 2;
+  for (Eigen::Index often = 0; often < log_at_one_run.cols(); ++often) {
+    const double then = how_often[static_cast<std::size_t>(often)];
+    for (Eigen::Index row = 0; row < log_at_one_run.rows(); ++row) {
+      const bool passed_it = row < at || (row == at && !failed);
+      const double others = later - (row <= at ? 1 : 0) - (failed && row != at ? 1 : 0);
+      log_at_one_run(row, often) += others * std::log1p(-at_another) + (passed_it ? std::log1p(-then) : 0) +
+                                    (failed ? std::log(row == at ? then : at_another) : 0);
+    }
   }
-  return stats::log_add(std::log1p(-share_of_wearing) + repeating,
-                        std::log(share_of_wearing) + log_mean(log_wearing)) -
-         log_mean(log_by_run);
+  for (Eigen::Index i = 0; i < rates; ++i)
+    for (std::uint32_t k = 1; k < runs; ++k) {
+      const double fails = wearing_hazard(i, k);
+      log_wearing[i] += failed && k + 1 == runs ? std::log(fails) : std::log1p(-fails);
+    }
+}
+
+double Repeats::OwnDoing::log_probability() const {
+  const double high = std::max(log_at_one_run.maxCoeff(), log_wearing.maxCoeff());
+  return high + std::log((log_at_one_run - high).exp().sum() + (log_wearing - high).exp().sum());
 }
 
 Repeats::Repeats() {
   for (std::size_t form = 0; form < 2; ++form)
     for (std::uint32_t k = 0; k < most_runs_of_a_probe; ++k)
       worth_[form][k + 1] = worth_[form][k] + hazard(1, k, correlation_of(static_cast<Eigen::Index>(form)));
-  learn();
+  weigh();
 }
 
-void Repeats::add(const SubsetBits& list, bool failed, std::uint32_t runs, std::uint32_t asked, bool whole,
-                  bool alone) {
-  asked = std::max(asked, runs);
-  const auto [found, is_new] = behind_.try_emplace(list);
-  Behind& behind = found->second;
-  if (is_new) behind.log_likelihood = Eigen::ArrayXXd::Zero(rates, 3);
-  const bool first_failure = failed && !whole && !behind.counts;
-  for (Eigen::Index form = 0; form < 3; ++form)
-    for (Eigen::Index i = 0; i < rates; ++i) {
-      const double rate = rate_at(i);
+void Repeats::learn(Behind& behind, bool failed, std::uint32_t runs, std::uint32_t asked,
+                    bool given_failure) {
+  for (Eigen::Index i = 0; i < rates; ++i) {
+    const double rate = rate_at(i);
+    for (Eigen::Index form = 0; form < 3; ++form) {
       double log_here = 0, log_none = 0;  // of what was seen; of no failure in all that were asked for
       for (std::uint32_t k = 0; k < asked; ++k) {
         const double failing = form == 2 ? (k == 0 ? rate : 0.0) : hazard(rate, k, correlation_of(form));
@@ -123,29 +118,57 @@ void Repeats::add(const SubsetBits& list, bool failed, std::uint32_t runs, std::
         log_none += std::log1p(-failing);
         if (!failed && k + 1 == runs) log_here = log_none;
       }
-      behind.log_likelihood(i, form) += log_here - (first_failure ? std::log(-std::expm1(log_none)) : 0);
+      behind.log_likelihood(i, form) += log_here - (given_failure ? std::log(-std::expm1(log_none)) : 0);
     }
-  behind.counts = behind.counts || failed || whole;
-  if (failed && asked > 1) {
-    which_run_.add(runs, asked);
-    if (alone) which_run_alone_.add(runs, asked);
+    behind.log_likelihood(i, 3) += failed && runs == 1 ? std::log(rate) : std::log1p(-rate);
   }
-  if (!behind.counts) return;
-  for (std::size_t form = 0; form < 3; ++form) {
-    const double now = log_mean(behind.log_likelihood.col(static_cast<Eigen::Index>(form)));
-    // What is impossible once stays so.
-    log_marginal_[form] =
-        now > stats::minus_infinity ? log_marginal_[form] + now - behind.log_marginal[form] : now;
-    behind.log_marginal[form] = now;
-  }
-  learn();
 }
 
-void Repeats::learn() {
+void Repeats::add(const SubsetBits& list, bool failed, std::uint32_t runs, std::uint32_t asked, bool whole,
+                  bool alone) {
+  asked = std::max(asked, runs);
+  Behind& behind = behind_[list];
+  if (!behind.counts && !failed && !whole) {
+    behind.passes.push_back(runs);
+    return;
+  }
+  const auto add_to_all = [&](auto&& add) {
+    add(all_);
+    if (alone) add(alone_);
+  };
+  const bool given_failure = failed && !whole && !behind.counts;
+  if (!behind.counts) {
+    behind.counts = true;
+    behind.log_likelihood = Eigen::ArrayXXd::Zero(rates, 4);
+    for (const std::uint32_t passed : behind.passes) {
+      learn(behind, false, passed, passed, false);
+      add_to_all([&](Seen& seen) { seen.own_doing.add(false, passed); });
+    }
+    behind.passes = {};
+  }
+  learn(behind, failed, runs, asked, given_failure);
+  const bool first_failed = failed && runs == 1;
+  add_to_all([&](Seen& seen) {
+    if (!first_failed) seen.own_doing.add(failed, runs);
+    if (failed) ++(first_failed ? seen.failed_first : seen.failed_later);
+  });
+  for (std::size_t column = 0; column < behind.log_marginal.size(); ++column) {
+    const double now = log_mean(behind.log_likelihood.col(static_cast<Eigen::Index>(column)));
+    add_to_all([&](Seen& seen) {
+      double& sum = seen.log_marginal[column];
+      // What is impossible once stays so.
+      sum = now > stats::minus_infinity ? sum + now - behind.log_marginal[column] : now;
+    });
+    behind.log_marginal[column] = now;
+  }
+  weigh();
+}
+
+void Repeats::weigh() {
   std::array<double, repeat_forms> log_weight{};
-  for (std::size_t form = 0; form < 3; ++form) log_weight[form] = log_marginal_[form];
-  // How often there is a failure at all is not what tells this form from by_run.
-  log_weight[3] = log_weight[0] + which_run_.log_ratio();
+  for (std::size_t form = 0; form < 3; ++form) log_weight[form] = all_.log_marginal[form];
+  // The first run may fail for the recorded reason, at a rate of its own behind each list.
+  log_weight[3] = all_.log_marginal[3] + all_.own_doing.log_probability();
   double high = stats::minus_infinity, total = 0;
   for (std::size_t form = 0; form < repeat_forms; ++form) {
     log_weight[form] += std::log(prior[form]);
@@ -155,12 +178,12 @@ void Repeats::learn() {
     total += probability_[form] = std::exp(log_weight[form] - high);
   for (double& probability : probability_) probability /= total;
   const double by_run = probability(RepeatForm::by_run), alike = probability(RepeatForm::alike);
-  if (probability(RepeatForm::by_repeating) > 0.5)
+  const double repeating = probability(RepeatForm::by_repeating);
+  if (repeating > (counted_as_ == RepeatForm::by_repeating ? clearly_not_repeating : 0.5))
     counted_as_ = RepeatForm::by_repeating;
   else if (probability(RepeatForm::by_process) > doubt)
     counted_as_ = RepeatForm::by_process;
   else
-    // All evidence is counted anew where this changes: not for a trifle.
     counted_as_ = by_run >= (counted_as_ == RepeatForm::alike ? clearly * alike : alike / clearly)
                       ? RepeatForm::by_run
                       : RepeatForm::alike;
@@ -176,13 +199,23 @@ double Repeats::passes(std::uint32_t runs) const {
   return all_count ? worth(counted_as_, runs) : 1;
 }
 
+double Repeats::expected_passes(std::uint32_t runs) const {
+  if (runs <= 1) return runs;
+  const double by_run = probability(RepeatForm::by_run), alike = probability(RepeatForm::alike);
+  return by_run * worth(RepeatForm::by_run, runs) + alike * worth(RepeatForm::alike, runs) + 1 - by_run -
+         alike;
+}
+
 bool Repeats::later_failures_count() const {
   return counted_as_ != RepeatForm::by_repeating;
 }
 
 bool Repeats::trusted() const {
-  if (which_run_alone_.later == 0 || counted_as_ == RepeatForm::by_repeating) return true;
-  return std::log(prior[3]) - std::log1p(-prior[3]) + which_run_alone_.log_ratio() <=
+  if (alone_.failed_later == 0 || counted_as_ == RepeatForm::by_repeating) return true;
+  // That the victim does not fail on its own is what is asked here: then its first run hardly ever fails.
+  const double itself = static_cast<double>(alone_.failed_first) * std::log(first_run_fails) +
+                        alone_.own_doing.log_probability();
+  return std::log(prior[3]) - std::log1p(-prior[3]) + itself - alone_.log_marginal[0] <=
          stats::logit(doubt_of_a_verdict);
 }
 

@@ -55,6 +55,8 @@ class Repeats {
   /// What `runs` runs of one process that all passed count for, in runs of processes of their own; of the
   /// first run alone, where it is open whether the others count at all.
   double passes(std::uint32_t runs) const;
+  /// The same as it is expected to be in the end, when it is known which form it is.
+  double expected_passes(std::uint32_t runs) const;
   /// Whether a failure at a later run than the first is taken for one of the recorded kind.
   bool later_failures_count() const;
   /// Whether the victim's later failures alone may carry the verdict that it fails on its own: that it makes
@@ -70,29 +72,34 @@ class Repeats {
   double expected_runs(double rate, std::uint32_t runs) const;
 
  private:
-  void learn();
+  void weigh();
   std::array<double, repeat_forms> probability_{};
   RepeatForm counted_as_ = RepeatForm::by_process;
   /// What was seen behind one list.
   struct Behind {
-    Eigen::ArrayXXd log_likelihood;        ///< of by_run, alike and by_process: rate by form
     bool counts = false;                   ///< it is the whole list, or the victim has failed behind it
-    std::array<double, 3> log_marginal{};  ///< by form, each rate alike; 0 while it does not count
+    std::vector<std::uint32_t> passes;     ///< runs of each probe before that: all passed
+    Eigen::ArrayXXd log_likelihood;        ///< rate by column: by_run, alike, by_process, first runs only
+    std::array<double, 4> log_marginal{};  ///< by column, each rate alike
   };
+  /// What the victim did in its later runs, where the first had passed, if it makes itself fail.
+  struct OwnDoing {
+    OwnDoing();
+    void add(bool failed, std::uint32_t runs);
+    /// log of the probability of all that, each way of doing it as likely as it is beforehand.
+    double log_probability() const;
+    Eigen::ArrayXXd log_at_one_run;  ///< at which (row; the first row is the second run) by how often
+    Eigen::ArrayXd log_wearing;      ///< by how much each run makes the next likelier to fail
+  };
+  /// All lists that count, or those without tests of the failing run.
+  struct Seen {
+    std::array<double, 4> log_marginal{};  ///< sums over the lists
+    OwnDoing own_doing;
+    std::uint64_t failed_first = 0, failed_later = 0;  ///< failures at the first run, and at another
+  };
+  static void learn(Behind& behind, bool failed, std::uint32_t runs, std::uint32_t asked, bool given_failure);
   std::unordered_map<SubsetBits, Behind, SubsetHash> behind_;
-  std::array<double, 3> log_marginal_{};  ///< sums over the lists
-  /// Which runs failed, given that one did: all that by_run and by_repeating are told apart by.
-  struct WhichRun {
-    WhichRun();
-    void add(std::uint32_t run, std::uint32_t asked);
-    /// log of how much likelier it is if the victim makes itself fail than if each run fails on its own.
-    double log_ratio() const;
-    Eigen::ArrayXd log_by_run;   ///< rate by rate
-    Eigen::ArrayXd log_wearing;  ///< by how much each run makes the next likelier to fail
-    std::map<std::uint32_t, std::uint32_t> failed_at;  ///< how often each run was the one that failed
-    std::uint64_t later = 0;                           ///< of them, other than the first
-  };
-  WhichRun which_run_, which_run_alone_;
+  Seen all_, alone_;
   /// What so many passing runs of one process are worth, by_run and alike.
   std::array<std::array<double, most_runs_of_a_probe + 1>, 2> worth_{};
   double worth(RepeatForm form, std::uint32_t runs) const {

@@ -19,6 +19,10 @@ static_assert(numbers.back() == most_runs_of_a_probe);
 constexpr double unknown_victim_seconds = 0.05;
 /// At least so many where it must be seen which run fails.
 constexpr std::uint32_t runs_that_tell = 8;
+/// Where the victim seems to make itself fail, later runs are of no use to the search. They are made all the
+/// same, for no more time than the rest of the probe takes, until that is as sure as this: it may be chance,
+/// and then all that repeating buys would be lost.
+constexpr double surely = 0.99;
 /// What a probe is taken to run while it is open which list it will be: so much of the list.
 constexpr double usual_share_of_list = 0.4;
 /// Kinds lighter than this together say nothing of the rates.
@@ -59,9 +63,22 @@ std::pair<double, double> mean_rates(const Weights& w) {
 
 }  // namespace
 
+double Engine::State::seconds_of_a_further_run() const {
+  return problem.victim_seconds > 0 ? problem.victim_seconds : unknown_victim_seconds;
+}
+
+std::uint32_t Engine::State::telling_victim_runs(double seconds) const {
+  if (repeats.probability(RepeatForm::by_repeating) > surely) return 1;
+  std::uint32_t most = 1;
+  for (const std::uint32_t runs : numbers)
+    if (runs <= problem.most_victim_runs && (runs - 1) * seconds_of_a_further_run() <= seconds) most = runs;
+  return most;
+}
+
 std::uint32_t Engine::State::best_victim_runs(double seconds, double in, double out) const {
-  if (problem.most_victim_runs <= 1 || options.count_probes || !repeats.later_failures_count()) return 1;
-  const double victim = problem.victim_seconds > 0 ? problem.victim_seconds : unknown_victim_seconds;
+  if (problem.most_victim_runs <= 1 || options.count_probes) return 1;
+  if (!repeats.later_failures_count()) return telling_victim_runs(seconds);
+  const double victim = seconds_of_a_further_run();
   double best = 0;
   // Which run fails must be seen where it is open what that means.
   const std::uint32_t least = repeats.trusted() ? 1 : runs_that_tell;
@@ -105,8 +122,9 @@ double Engine::State::cost_of(const std::vector<TestIndex>& list, std::uint32_t 
 }
 
 std::uint32_t Engine::State::measuring_victim_runs(double seconds, double rate) const {
-  if (problem.most_victim_runs <= 1 || options.count_probes || !repeats.later_failures_count()) return 1;
-  const double victim = problem.victim_seconds > 0 ? problem.victim_seconds : unknown_victim_seconds;
+  if (problem.most_victim_runs <= 1 || options.count_probes) return 1;
+  if (!repeats.later_failures_count()) return telling_victim_runs(seconds);
+  const double victim = seconds_of_a_further_run();
   double best = 0;
   std::uint32_t best_runs = 1;
   for (const std::uint32_t runs : numbers) {
@@ -122,14 +140,15 @@ std::uint32_t Engine::State::measuring_victim_runs(double seconds, double rate) 
 }
 
 bool Engine::State::can_repeat() const {
-  return problem.most_victim_runs > 1 && !options.count_probes && repeats.passes(2) > 1;
+  return problem.most_victim_runs > 1 && !options.count_probes &&
+         repeats.probability(RepeatForm::by_run) + repeats.probability(RepeatForm::alike) > 0.5;
 }
 
 double Engine::State::expected_worth(double rate, std::uint32_t runs) const {
   double worth = 1, passes = 1;
   for (std::uint32_t run = 2; run <= runs; ++run) {
     passes *= 1 - rate;
-    worth += passes * (repeats.passes(run) - repeats.passes(run - 1));
+    worth += passes * (repeats.expected_passes(run) - repeats.expected_passes(run - 1));
   }
   return worth;
 }
