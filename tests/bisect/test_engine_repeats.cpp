@@ -139,6 +139,45 @@ TEST_CASE("a verdict does not rest on a single later failure that the victim may
   CHECK_FALSE(repeats.trusted());
 }
 
+TEST_CASE("what the victim does to itself is seen where it does so more often than not, too") {
+  Repeats repeats;
+  // At its second run in six processes of ten.
+  for (int process = 0; process < 20; ++process) {
+    const bool failed = process % 5 < 3;
+    repeats.add(whole_list, failed, failed ? 2 : 32, 32, true, true);
+  }
+  CHECK(repeats.counted_as() == RepeatForm::by_repeating);
+}
+
+TEST_CASE("failures that came late by chance are counted again once others show it") {
+  Repeats repeats;
+  for (const std::uint32_t run : {20U, 25U, 18U, 22U, 27U, 21U})
+    repeats.add(whole_list, true, run, 32, true, true);
+  CHECK(repeats.counted_as() == RepeatForm::by_repeating);
+  for (int pass = 0; pass < 4; ++pass) repeats.add(whole_list, false, 32, 32, true, true);
+  for (const std::uint32_t run : {3U, 6U, 2U, 9U}) repeats.add(whole_list, true, run, 32, true, true);
+  CHECK(repeats.later_failures_count());
+  CHECK(repeats.counted_as() == RepeatForm::by_run);
+}
+
+TEST_CASE("what later runs are expected to be worth lies between nothing and what they may be worth") {
+  Repeats repeats;
+  CHECK(repeats.expected_passes(1) == 1);
+  // Open: nothing is counted, but something is to be expected of them.
+  CHECK(repeats.passes(32) == 1);
+  const double open = repeats.expected_passes(32);
+  CHECK(open > 5);
+  for (const std::uint32_t run : {9U, 1U, 4U, 14U}) repeats.add(whole_list, true, run, 32, true, true);
+  CHECK(repeats.expected_passes(32) > open);
+  CHECK(repeats.expected_passes(32) < 32);
+  Repeats decided;
+  for (int i = 0; i < 10; ++i) {
+    decided.add(whole_list, true, 1, 32, true);
+    decided.add(whole_list, false, 32, 32, true);
+  }
+  CHECK(decided.expected_passes(32) == Approx(1).margin(0.01));
+}
+
 TEST_CASE("the chance of a failure within several runs grows with them and never shrinks") {
   Repeats repeats;
   for (const std::uint32_t run : {9U, 21U, 4U, 14U}) repeats.add(whole_list, true, run, 32, true);
@@ -176,6 +215,16 @@ TEST_CASE("where each run fails on its own a rare failure is explained in far fe
     repeated += several.seconds;
   }
   CHECK(repeated < one_run / 2);
+}
+
+TEST_CASE(
+    "a victim that fails rarely on its own is repeated to the end, whatever chance makes it look like") {
+  for (std::uint64_t seed = 1; seed <= 40; ++seed) {
+    const RepeatedSearch result = search_repeating(
+        32, seed, [](const std::vector<TestIndex>&, std::uint32_t, Rng& rng) { return rng.bernoulli(0.03); });
+    CHECK(result.verdict.kind == Kind::self);
+    CHECK(result.most_asked >= 8);
+  }
 }
 
 TEST_CASE("where the process decides repeating is given up and the answer is the same") {
