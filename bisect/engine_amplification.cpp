@@ -90,18 +90,21 @@ std::optional<double> least_rate_compared(double seconds_a_run, double bearable,
   return high;
 }
 
-ListMatters list_matters_by(double log_evidence, double evidence, double spent, double bearable,
-                            bool worth_it) {
+ListMatters list_matters_by(double log_evidence, double evidence, double spent, double most, bool worth_it) {
   if (log_evidence >= std::log(evidence)) return ListMatters::no;
   if (log_evidence <= -std::log(amplification_shown)) return ListMatters::maybe;
   if (!worth_it) return ListMatters::not_asked;
-  if (spent <= 2 * bearable) return ListMatters::open;
+  if (spent <= most) return ListMatters::open;
   return log_evidence < 0 ? ListMatters::maybe : ListMatters::not_asked;
 }
 
 double Engine::State::bearable(const ListComparison& comparison) const {
   if (options.count_probes) return comparison.probes;
   return comparison.seconds * (can_repeat() ? share_where_repeated : 1);
+}
+
+double Engine::State::most_bearable(const ListComparison& comparison) const {
+  return bearable(comparison) * (can_repeat() ? given_up_where_repeated_at : given_up_at);
 }
 
 const ListComparison* Engine::State::comparison_worth_it(const ComparedArms& arms) const {
@@ -123,7 +126,7 @@ ListMatters Engine::State::list_matters(const Answer& answer) const {
   const ListComparison* worth_it = comparison_worth_it(arms);
   const auto matters_by = [&](const ListComparison& comparison) {
     return list_matters_by(log_evidence_against_amplification(arms, comparison.ratio), comparison.evidence,
-                           compared_seconds, bearable(comparison), worth_it == &comparison);
+                           compared_seconds, most_bearable(comparison), worth_it == &comparison);
   };
   const ListMatters matters = matters_by(near_comparison);
   if (matters != ListMatters::not_asked || worth_it != &far_comparison) return matters;
@@ -177,7 +180,8 @@ ListMatters Engine::State::list_protects(const Answer& answer) const {
   const double seconds =
       (options.count_probes ? 1 : probe_seconds(problem, compared)) / usable_share(problem, compared);
   const double most = bearable(near_comparison);
-  const bool dear = runs_to_exclude_protection * seconds > most || compared_seconds > 2 * most;
+  const bool dear =
+      runs_to_exclude_protection * seconds > most || compared_seconds > most_bearable(near_comparison);
   return dear ? ListMatters::not_asked : ListMatters::open;
 }
 

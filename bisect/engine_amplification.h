@@ -28,6 +28,8 @@ inline constexpr ListComparison far_comparison{1.0 / 10, 20, 550, 75};
 /// Where one probe can run the victim many times the comparison costs about a fifth, and that is what it may
 /// take.
 inline constexpr double share_where_repeated = 0.2;
+/// It is given up at so many times what it may be expected to take; where it costs a fifth, later.
+inline constexpr double given_up_at = 2, given_up_where_repeated_at = 3;
 /// How much likelier the outcomes must be where the list matters, to ask for more than the victim alone.
 inline constexpr double amplification_shown = 30;
 
@@ -73,12 +75,11 @@ enum class ListMatters {
   open,       ///< to be found out
   maybe,      ///< it does, as it seems
 };
-/// After the comparison has cost `spent`, in the unit of `bearable`. `evidence` is asked for. It is given up
-/// at twice what is bearable, for rates in between are told from neither; what then speaks for a list that
+/// After the comparison has cost `spent`. `evidence` is asked for. It is given up where it has cost more than
+/// `most`, in the same unit, for rates in between are told from neither; what then speaks for a list that
 /// matters keeps its word. `worth_it`: whether it is one to be made at all (least_rate_compared(),
 /// worth_comparing); where it is not, a few runs of a dear list prove nothing.
-ListMatters list_matters_by(double log_evidence, double evidence, double spent, double bearable,
-                            bool worth_it);
+ListMatters list_matters_by(double log_evidence, double evidence, double spent, double most, bool worth_it);
 
 /// Runs behind the list that are expected to show it, for a victim that fails alone at `rate` in (0, 1].
 double runs_to_exclude_amplification(double rate, const ListComparison& comparison);

@@ -230,8 +230,10 @@ struct Engine::State {
   bool comparing_lists();
   /// The comparison to be made: the finest that is bearable at the victim's rate alone; null for none.
   const ListComparison* comparison_worth_it(const ComparedArms& arms) const;
-  /// What it may cost: seconds, or probes where they are counted.
+  /// What it may be expected to cost: seconds, or probes where they are counted.
   double bearable(const ListComparison& comparison) const;
+  /// And at which cost it is given up.
+  double most_bearable(const ListComparison& comparison) const;
   /// The victim's runs alone since most of the list ran first.
   ArmCounts alone_since_list() const;
   /// Whether it makes it fail several times as seldom: then what fails alone is not the recorded failure.

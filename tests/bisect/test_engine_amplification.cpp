@@ -120,17 +120,17 @@ TEST_CASE("a comparison that is given up still tells what it leaned to") {
   // Whatever it has cost, what was shown was shown.
   for (const double spent : {0.0, 150.0, 500.0}) {
     CAPTURE(spent);
-    REQUIRE(list_matters_by(sure, asked, spent, 100, true) == ListMatters::no);
-    REQUIRE(list_matters_by(-std::log(amplification_shown), asked, spent, 100, true) == ListMatters::maybe);
+    REQUIRE(list_matters_by(sure, asked, spent, 200, true) == ListMatters::no);
+    REQUIRE(list_matters_by(-std::log(amplification_shown), asked, spent, 200, true) == ListMatters::maybe);
   }
   for (const double lean : {-0.5 * sure, 0.5 * sure}) {
     CAPTURE(lean);
     for (const double spent : {0.0, 500.0})
-      REQUIRE(list_matters_by(lean, asked, spent, 100, false) == ListMatters::not_asked);
-    REQUIRE(list_matters_by(lean, asked, 199, 100, true) == ListMatters::open);
+      REQUIRE(list_matters_by(lean, asked, spent, 200, false) == ListMatters::not_asked);
+    REQUIRE(list_matters_by(lean, asked, 199, 200, true) == ListMatters::open);
   }
-  REQUIRE(list_matters_by(-0.5 * sure, asked, 201, 100, true) == ListMatters::maybe);
-  REQUIRE(list_matters_by(0.5 * sure, asked, 201, 100, true) == ListMatters::not_asked);
+  REQUIRE(list_matters_by(-0.5 * sure, asked, 201, 200, true) == ListMatters::maybe);
+  REQUIRE(list_matters_by(0.5 * sure, asked, 201, 200, true) == ListMatters::not_asked);
 }
 
 TEST_CASE("a victim that seldom fails alone, and fifteen times as often behind one test, is not 'self'") {
