@@ -51,7 +51,7 @@ class SideBySide(MainJobCase):
                 def test_a(self): pass
                 def test_b(self): pass
                 def test_c(self): pass
-                def test_d(self): shop.hold(0.1)
+                def test_d(self): shop.hold(0.6)  # long, so that the two meet on a busy machine as well
                 def test_e(self): pass
             ''',
         # Each class is a worker's.
