@@ -8,7 +8,6 @@
 #include <Eigen/Core>
 #include <array>
 #include <cstdint>
-#include <map>
 #include <unordered_map>
 #include <vector>
 

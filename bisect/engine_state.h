@@ -270,14 +270,14 @@ struct Engine::State {
   /// How often a probe best runs the victim that costs `seconds` with one run, where the victim fails at `in`
   /// where it can and at `out` else: what tells most for each second.
   std::uint32_t best_victim_runs(double seconds, double in, double out) const;
-  /// Where the victim seems to make itself fail: as many as show whether it does, at a bearable price.
-  std::uint32_t telling_victim_runs(double seconds) const;
-  /// What one more run in the same probe takes.
-  double seconds_of_a_further_run() const;
   /// The same with the rates that the explanations predict.
   std::uint32_t best_victim_runs(double seconds, const Weights& weights) const;
   /// The same of a confirmation of `answer`: one number for all its arms.
   std::uint32_t confirming_victim_runs(const Answer& answer) const;
+  /// Where the victim seems to make itself fail: as many as show whether it does, at a bearable price.
+  std::uint32_t telling_victim_runs(double seconds) const;
+  /// What one more run in the same probe takes.
+  double seconds_of_a_further_run() const;
   /// Expected cost of a probe of the list: seconds, or 1 where probes are counted.
   double cost_of(const std::vector<TestIndex>& list, std::uint32_t victim_runs, double rate) const;
   /// How often a probe best runs the victim whose rate, about `rate`, is to be measured: what gives most runs
